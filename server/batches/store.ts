@@ -1,0 +1,73 @@
+import type { Message } from '../../protocol/index.ts';
+import type { BatchFigures, BatchRecord, ResolvedOptions } from './batch.ts';
+
+/** A recipient as it is stored. Its seq is its position among the accepted rows, from 0. */
+export interface StoredRecipient {
+  readonly address: string;
+  readonly name?: string;
+  /** JSON object, serialised once at the edge; absent: no variables. */
+  readonly variables?: string;
+}
+
+/** What is known of a batch when it is opened. */
+export interface BatchDraft {
+  readonly uuid: string;
+  readonly key?: string;
+  readonly name?: string;
+  readonly message: Message;
+  readonly options: ResolvedOptions;
+  readonly createdAt: number;
+}
+
+export type ListedState = 'FAILED' | 'DEFERRED' | 'UNKNOWN' | 'MAYBE_SENT';
+
+/** One recipient with its history, for the lists that people read. */
+export interface RecipientDetail {
+  readonly seq: number;
+  readonly address: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly relay?: string;
+  readonly reply?: string;
+  readonly at?: number;
+  readonly dueAt?: number;
+  readonly maybeSent: boolean;
+}
+
+/**
+ * What the intake and the clients' actions need of a store. Every promise resolves after the commit, or rejects
+ * with a StoreError and has changed nothing.
+ */
+export interface BatchStore {
+  /** The batch submitted under a key, and the fingerprint of its content; open batches do not count. */
+  findKey(key: string): Promise<{ uuid: string; fingerprint: string } | undefined>;
+  /** Opens a batch: invisible to all but the next three until it is committed, and gone after a restart. */
+  openBatch(draft: BatchDraft): Promise<void>;
+  /** Adds recipients with the seqs `from`, `from` + 1, … */
+  addRecipients(uuid: string, from: number, rows: readonly StoredRecipient[]): Promise<void>;
+  /**
+   * Makes an open batch of `total` recipients a running one, all of them pending.
+   * @throws StoreError KEY_TAKEN when another batch was committed under its key meanwhile.
+   */
+  commitBatch(
+    uuid: string,
+    end: { message: Message; total: number; rejected: number; duplicates: number; fingerprint: string },
+  ): Promise<BatchRecord>;
+  /** Removes an open batch and its recipients, in slices, so that others are not kept waiting. */
+  dropOpenBatch(uuid: string): Promise<void>;
+
+  getBatch(uuid: string): Promise<BatchRecord | undefined>;
+  /** Newest first. */
+  listBatches(limit: number): Promise<readonly BatchRecord[]>;
+  /** Running and paused batches, and cancelled ones with leases out, oldest first: what a server takes up when it starts. */
+  unfinishedBatches(): Promise<readonly BatchRecord[]>;
+  /** Recipients in one state with seq > after, in order of seq. MAYBE_SENT lists those so marked, whatever their state. */
+  listRecipients(uuid: string, state: ListedState, after: number, limit: number): Promise<readonly RecipientDetail[]>;
+
+  pauseBatch(uuid: string): Promise<BatchFigures | undefined>;
+  resumeBatch(uuid: string): Promise<BatchFigures | undefined>;
+  /** Pending and deferred become cancelled; what is leased becomes so when it is given back or fails for now. */
+  cancelBatch(uuid: string, now: number): Promise<BatchFigures | undefined>;
+  /** Failed become pending with no attempts behind them; a finished batch runs again. */
+  retryFailed(uuid: string): Promise<{ figures: BatchFigures; changed: number } | undefined>;
+}
