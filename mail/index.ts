@@ -1,0 +1,27 @@
+/** The public face of `mail/`: addresses, templates, composing, Message-IDs, replies. No sockets. */
+export {
+  AddressError,
+  type Mailbox,
+  type ParsedAddress,
+  parseAddress,
+  parseMailbox,
+  type RefusedAddress,
+} from './address.ts';
+export {
+  type Classified,
+  classify,
+  type SmtpFact,
+  type SmtpPhase,
+  type SmtpStage,
+  type Verdict,
+} from './classify.ts';
+export { MAX_REPLY_CHARS, parseReply, replyForLog, replyForStore, type SmtpReply } from './reply.ts';
+export { compileTemplate, MAX_TEMPLATE_CHARS, missingVariable, type Template } from './template.ts';
+export { TemplateError } from './template-error.ts';
+export type {
+  TemplateMode,
+  TemplatePart,
+  TemplateParts,
+  TemplateValue,
+  TemplateVariables,
+} from './template-program.ts';
