@@ -1,0 +1,3 @@
+import { sinkCommand } from './command.ts';
+
+await sinkCommand().parseAsync();
