@@ -127,6 +127,18 @@ function optionsOf(flags: Flags): SinkOptionsInput {
   };
 }
 
+/** Flags that are not the option's name in kebab case. */
+const FLAGS: Readonly<Record<string, string>> = {
+  latencyMs: '--latency',
+  maxMessageBytes: '--max-size',
+  slowMs: '--slow',
+  users: '--user',
+};
+
+function flagOf(key: string): string {
+  return FLAGS[key] ?? `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 async function run(flags: Flags): Promise<void> {
   let sink: Sink;
   try {
@@ -136,7 +148,8 @@ async function run(flags: Flags): Promise<void> {
     });
   } catch (error) {
     if (!(error instanceof SinkStartError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    const { key = '' } = error;
+    process.stderr.write(`${key === '' ? '' : flagOf(key)}${error.message.slice(key.length)}\n`);
     process.exitCode = 1;
     return;
   }

@@ -9,10 +9,16 @@ export type SinkStartErrorCode =
 export class SinkStartError extends Error {
   override readonly name = 'SinkStartError';
   readonly code: SinkStartErrorCode;
+  /** The option that is wrong, with `SINK_OPTIONS`; the message begins with it. */
+  readonly key: string | undefined;
 
-  constructor(message: string, options: ErrorOptions & { readonly code: SinkStartErrorCode }) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly code: SinkStartErrorCode; readonly key?: string },
+  ) {
     super(message, options);
     this.code = options.code;
+    this.key = options.key;
   }
 }
 

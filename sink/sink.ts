@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from 'node:tls';
-import { type ZodError, z } from 'zod';
+import type { ZodError } from 'zod';
 import { replyLine } from './behaviour.ts';
 import { Connection } from './connection.ts';
 import type { ReceivedMessage, SessionSettings, SessionWorld } from './contract.ts';
@@ -82,13 +82,9 @@ export async function startSink(options: SinkOptionsInput = {}, events: SinkEven
 
 function optionsError(error: ZodError, options: object): SinkStartError {
   const [issue] = error.issues;
-  const key = issue?.path.join('.') ?? '';
-  const value = JSON.stringify((options as Record<string, unknown>)[String(issue?.path[0])]);
-  return new SinkStartError(
-    'SINK_OPTIONS',
-    `${key}: ${value}: ${issue?.message ?? z.prettifyError(error)}`,
-    error,
-  );
+  const key = String(issue?.path[0] ?? '');
+  const value = key === '' ? '' : ` = ${JSON.stringify((options as Record<string, unknown>)[key])}`;
+  return new SinkStartError(`${key}${value}: ${issue?.message}`, { code: 'SINK_OPTIONS', key, cause: error });
 }
 
 /**
