@@ -1,0 +1,5 @@
+export type { Log, Logger, LoggerOptions, LogLevel } from './logger.ts';
+export { createLogger, createSilentLogger } from './logger.ts';
+export { maskAddresses, maskUrl } from './redact.ts';
+export { LogFileError } from './rotating-file.ts';
+export type { Terminal } from './terminal.ts';
