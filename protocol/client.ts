@@ -27,7 +27,10 @@ export const BatchOptions = z.object({
   RETRY_BASE_S: seconds(YEAR_S).optional(),
   RETRY_CAP_S: seconds(YEAR_S).optional(),
   RETRY_FOR_S: seconds(YEAR_S).optional(),
-  ON_UNKNOWN: z.enum(['RETRY', 'HOLD']).optional().describe('when the relay cut the line after the final dot'),
+  ON_UNKNOWN: z
+    .enum(['RETRY', 'HOLD'])
+    .optional()
+    .describe('when the relay cut the line after the final dot'),
 });
 export type BatchOptions = z.infer<typeof BatchOptions>;
 

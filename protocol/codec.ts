@@ -37,7 +37,9 @@ export interface FrameError {
   readonly field?: string;
 }
 
-export type Parsed<T> = { readonly ok: true; readonly message: T } | { readonly ok: false; readonly error: FrameError };
+export type Parsed<T> =
+  | { readonly ok: true; readonly message: T }
+  | { readonly ok: false; readonly error: FrameError };
 
 type Keys = Readonly<Record<string, unknown>>;
 
@@ -140,15 +142,29 @@ function check<T>(schema: z.ZodType<T>, keys: Keys): Parsed<T> {
   if (result.success) return { ok: true, message: result.data };
   const issue = result.error.issues[0];
   const field = issue?.path.join('.') ?? '';
-  return refused('INVALID_MESSAGE', `${field === '' ? 'message' : field}: ${issue?.message ?? 'invalid'}`, field);
+  return refused(
+    'INVALID_MESSAGE',
+    `${field === '' ? 'message' : field}: ${issue?.message ?? 'invalid'}`,
+    field,
+  );
 }
 
-function refused(code: FrameError['code'], message: string, field?: string): { ok: false; error: FrameError } {
-  return { ok: false, error: field === undefined || field === '' ? { code, message } : { code, message, field } };
+function refused(
+  code: FrameError['code'],
+  message: string,
+  field?: string,
+): { ok: false; error: FrameError } {
+  return {
+    ok: false,
+    error: field === undefined || field === '' ? { code, message } : { code, message, field },
+  };
 }
 
 /** The NACK that tells the sender of a frame what is wrong with it. */
-export function nackOf(error: { code: string; message: string; field?: string; retry?: boolean }, req?: unknown): Nack {
+export function nackOf(
+  error: { code: string; message: string; field?: string; retry?: boolean },
+  req?: unknown,
+): Nack {
   return {
     STATUS: 'NACK',
     ...(typeof req === 'number' && Number.isSafeInteger(req) ? { REQ: req } : {}),

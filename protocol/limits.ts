@@ -25,10 +25,10 @@ export const MAX_CHUNK_RECIPIENTS = 10_000;
 export const MAX_ADDRESS_CHARS = 1000;
 
 /** Variables of one recipient, characters of their JSON. */
-export const MAX_VARIABLES_CHARS = 64 * 1024;
+export const MAX_VARIABLES_CHARS = 16 * 1024;
 
-/** Recipients in one task. */
-export const MAX_TASK_RECIPIENTS = 5_000;
+/** Recipients in one task: with the longest variables, its frame stays well below MAX_TASK_FRAME_BYTES. */
+export const MAX_TASK_RECIPIENTS = 1_000;
 
 /** Tasks that one worker may hold or ask for. */
 export const MAX_SLOTS = 64;

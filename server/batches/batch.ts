@@ -1,5 +1,5 @@
-import type { BatchState, Message } from '../../protocol/index.ts';
 import type { z } from 'zod';
+import type { BatchState, Message } from '../../protocol/index.ts';
 
 /** A batch's state on the wire and in the store. */
 export type State = z.infer<typeof BatchState>;

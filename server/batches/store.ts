@@ -62,7 +62,12 @@ export interface BatchStore {
   /** Running and paused batches, and cancelled ones with leases out, oldest first: what a server takes up when it starts. */
   unfinishedBatches(): Promise<readonly BatchRecord[]>;
   /** Recipients in one state with seq > after, in order of seq. MAYBE_SENT lists those so marked, whatever their state. */
-  listRecipients(uuid: string, state: ListedState, after: number, limit: number): Promise<readonly RecipientDetail[]>;
+  listRecipients(
+    uuid: string,
+    state: ListedState,
+    after: number,
+    limit: number,
+  ): Promise<readonly RecipientDetail[]>;
 
   pauseBatch(uuid: string): Promise<BatchFigures | undefined>;
   resumeBatch(uuid: string): Promise<BatchFigures | undefined>;

@@ -111,11 +111,14 @@ export interface TaskStore {
    */
   settle(settlement: Settlement): Promise<Settled | undefined>;
   /** Ends a lease whose worker is gone: what remains is pending again (in a cancelled batch: cancelled). */
-  expire(expiry: Expiry): Promise<Moved & { readonly marked: number } | undefined>;
+  expire(expiry: Expiry): Promise<(Moved & { readonly marked: number }) | undefined>;
   /** Leases that are out. */
   leases(): Promise<readonly Lease[]>;
   /** Deferred recipients of running batches whose time has come become pending, at most `limit` of them. */
-  promoteDue(now: number, limit: number): Promise<{ readonly moved: readonly Moved[]; readonly nextDueAt?: number }>;
+  promoteDue(
+    now: number,
+    limit: number,
+  ): Promise<{ readonly moved: readonly Moved[]; readonly nextDueAt?: number }>;
   /** Failed recipients that a paused relay refused are put back: deferred until `dueAt`, the attempt not charged. */
   putBack(batch: string, seqs: SeqRanges, dueAt: number): Promise<Moved | undefined>;
 }

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { duration, type Loaded, onOff, type Setting, whole } from './setting.ts';
+
+const ServerUrl = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && /^wss?:$/.test(new URL(text).protocol),
+    'must be the address of a server, such as ws://127.0.0.1:8765',
+  );
+
+/** Everything that can be set of a worker. */
+export const WORKER_SETTINGS = {
+  server: {
+    schema: z.array(ServerUrl).min(1).max(20),
+    fallback: ['ws://127.0.0.1:8765'] as string[],
+    value: 'URL',
+    repeatable: true,
+    description: 'its home server; further ones are used while the first cannot be reached',
+  },
+  token: {
+    schema: z.string().min(1).max(4_096),
+    value: 'TOKEN',
+    secret: true,
+    description: "the server's token for workers",
+  },
+  tlsCa: {
+    schema: z.string().min(1),
+    value: 'FILE',
+    description: "authorities (PEM) that the server's certificate is checked against",
+  },
+  connections: {
+    schema: whole(1, 10_000),
+    fallback: 20,
+    value: 'N',
+    description: 'SMTP connections per relay',
+  },
+  inFlight: {
+    schema: whole(1, 100_000),
+    value: 'N',
+    description:
+      'most mails begun and not yet acknowledged by the server, which bounds duplicates after a crash; default: twice the connections',
+  },
+  processes: { schema: whole(1, 256), fallback: 1, value: 'N', description: 'worker processes to run' },
+  heloName: {
+    schema: z.string().min(1).max(255),
+    value: 'NAME',
+    description: 'name given in EHLO; default: the host name',
+  },
+  drain: {
+    schema: duration(0, 3_600_000),
+    fallback: '25s',
+    value: 'TIME',
+    description: 'how long a stop waits for mails in flight',
+  },
+  verbose: { schema: onOff, fallback: false, description: 'same as --log-level debug' },
+  logLevel: {
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    fallback: 'info',
+    value: 'LEVEL',
+    description: 'trace, debug, info, warn, error, fatal or silent',
+  },
+  logFile: {
+    schema: z.string().min(1),
+    value: 'FILE',
+    description: 'rotated log file, or none; default: .mutirao/worker/worker-UUID.log in the working folder',
+  },
+} as const satisfies Record<string, Setting>;
+
+export type WorkerSettings = Loaded<typeof WORKER_SETTINGS>;

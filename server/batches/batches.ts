@@ -1,0 +1,167 @@
+import type { Logger } from '../../logging/index.ts';
+import type { Submit } from '../../protocol/index.ts';
+import type { BatchFigures, BatchRecord, ResolvedOptions } from './batch.ts';
+import type { BatchBook } from './batch-book.ts';
+import { RequestError } from './request-error.ts';
+import type { BatchStore, ListedState, RecipientDetail } from './store.ts';
+import { type Committed, Submission } from './submission.ts';
+import type { Watchers } from './watchers.ts';
+
+export type BatchAction = 'PAUSE' | 'RESUME' | 'CANCEL' | 'RETRY';
+
+/** What the batches need of the rest of the server. */
+export interface BatchesContext {
+  readonly store: BatchStore;
+  readonly book: BatchBook;
+  readonly watchers: Watchers;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly resolve: (options: NonNullable<Submit['OPTIONS']>) => ResolvedOptions;
+  /** There may be work now. */
+  readonly wake: () => void;
+  /** What is out of this batch is to be handed back. */
+  readonly handBack: (batch: string) => void;
+  /** Why a batch does not move, for people. */
+  readonly whyWaiting: (record: BatchRecord) => string | undefined;
+  readonly rate: (batch: string) => number | undefined;
+  readonly describeServer: () => Record<string, unknown>;
+  /** The server stops: nothing new. */
+  readonly stopping: () => boolean;
+}
+
+/** Everything that clients do with batches. */
+export class Batches {
+  readonly #context: BatchesContext;
+
+  constructor(context: BatchesContext) {
+    this.#context = context;
+  }
+
+  /** Takes up what was unfinished when the server stopped. */
+  async start(): Promise<number> {
+    const records = await this.#context.store.unfinishedBatches();
+    for (const record of records) this.#context.book.takeUp(record);
+    return records.length;
+  }
+
+  /** @throws RequestError; StoreError */
+  async open(request: Submit): Promise<Submission> {
+    if (this.#context.stopping()) {
+      throw new RequestError('STOPPING', 'this server is stopping: submit to another one, or again later', {
+        retry: true,
+      });
+    }
+    const options = this.#context.resolve(request.OPTIONS ?? {});
+    return Submission.open(this.#context.store, request, options, this.#context.now());
+  }
+
+  async commit(submission: Submission): Promise<Committed> {
+    const committed = await submission.commit();
+    const { record } = committed;
+    if (!committed.existing) {
+      this.#context.book.takeUp(record);
+      this.#context.logger.info(
+        {
+          batch: record.uuid,
+          recipients: record.counts.total,
+          rejected: record.rejected,
+          duplicates: record.duplicates,
+        },
+        'batch submitted',
+      );
+      this.#context.wake();
+    }
+    return committed;
+  }
+
+  /** @throws RequestError UNKNOWN_BATCH */
+  async get(uuid: string): Promise<BatchRecord> {
+    const record = this.#context.book.get(uuid)?.current() ?? (await this.#context.store.getBatch(uuid));
+    if (record === undefined) {
+      throw new RequestError(
+        'UNKNOWN_BATCH',
+        `this server knows no batch ${uuid}; "mutirao status" lists its batches`,
+        { field: 'BATCH_UUID' },
+      );
+    }
+    return record;
+  }
+
+  async list(limit: number): Promise<readonly BatchRecord[]> {
+    const stored = await this.#context.store.listBatches(limit);
+    return stored.map((record) => this.#context.book.get(record.uuid)?.current() ?? record);
+  }
+
+  async recipients(
+    uuid: string,
+    state: ListedState,
+    after: number,
+    limit: number,
+  ): Promise<readonly RecipientDetail[]> {
+    await this.get(uuid);
+    return this.#context.store.listRecipients(uuid, state, after, limit);
+  }
+
+  async act(action: BatchAction, uuid: string): Promise<{ record: BatchRecord; changed?: number }> {
+    const before = await this.get(uuid);
+    this.#mayAct(action, before);
+    const { figures, changed } = await this.#carryOut(action, uuid);
+    if (figures === undefined) throw new RequestError('UNKNOWN_BATCH', `this server knows no batch ${uuid}`);
+    const record = { ...before, ...figures };
+    this.#context.book.takeUp(record);
+    this.#context.logger.info({ batch: uuid, action, state: figures.state, changed }, 'batch acted on');
+    if (action === 'PAUSE' || action === 'CANCEL') this.#context.handBack(uuid);
+    else this.#context.wake();
+    return changed === undefined ? { record } : { record, changed };
+  }
+
+  watch(record: BatchRecord, tell: (record: BatchRecord) => void, everyMs?: number): () => void {
+    return this.#context.watchers.watch(record, tell, everyMs);
+  }
+
+  /** What is known of a batch beyond its record. */
+  live(record: BatchRecord): { rate?: number; waiting?: string } {
+    const rate = this.#context.rate(record.uuid);
+    const waiting = this.#context.whyWaiting(record);
+    return { ...(rate === undefined ? {} : { rate }), ...(waiting === undefined ? {} : { waiting }) };
+  }
+
+  describeServer(): Record<string, unknown> {
+    return this.#context.describeServer();
+  }
+
+  #mayAct(action: BatchAction, record: BatchRecord): void {
+    const over = record.state === 'CANCELLED' || record.state === 'FINISHED';
+    if (action !== 'RETRY' && over && !(action === 'CANCEL' && record.state === 'CANCELLED')) {
+      throw new RequestError(
+        'WRONG_STATE',
+        `batch ${record.uuid} is ${record.state.toLowerCase()} and cannot be changed any more; RETRY sends its failed recipients again`,
+      );
+    }
+    if (action === 'RETRY' && record.state === 'CANCELLED') {
+      throw new RequestError(
+        'WRONG_STATE',
+        `batch ${record.uuid} is cancelled; submit its recipients in a new batch`,
+      );
+    }
+  }
+
+  async #carryOut(
+    action: BatchAction,
+    uuid: string,
+  ): Promise<{ figures: BatchFigures | undefined; changed?: number }> {
+    const { store, now } = this.#context;
+    switch (action) {
+      case 'PAUSE':
+        return { figures: await store.pauseBatch(uuid) };
+      case 'RESUME':
+        return { figures: await store.resumeBatch(uuid) };
+      case 'CANCEL':
+        return { figures: await store.cancelBatch(uuid, now()) };
+      case 'RETRY': {
+        const retried = await store.retryFailed(uuid);
+        return { figures: retried?.figures, ...(retried === undefined ? {} : { changed: retried.changed }) };
+      }
+    }
+  }
+}

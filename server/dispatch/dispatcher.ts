@@ -1,0 +1,191 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Logger } from '../../logging/index.ts';
+import { parseMailbox } from '../../mail/index.ts';
+import { rangesOf } from '../../protocol/index.ts';
+import type { ActiveBatch, BatchBook } from '../batches/batch-book.ts';
+import type { RelayBook } from '../relays/relay-book.ts';
+import type { LeaseBook } from './lease-book.ts';
+import type { Claim, TaskStore } from './store.ts';
+import { taskFrame, wireRelay } from './task-frame.ts';
+import { taskSize } from './task-size.ts';
+import type { WorkerBook, WorkerEntry } from './worker-book.ts';
+
+export interface DispatchSettings {
+  readonly leaseMs: number;
+  /** Aim for the size of a task, ms of a worker's work. */
+  readonly taskMs: number;
+}
+
+/** What the parts of the dispatch share. */
+export interface DispatchContext {
+  readonly batches: BatchBook;
+  readonly workers: WorkerBook;
+  readonly relays: RelayBook;
+  readonly leases: LeaseBook;
+  readonly store: TaskStore;
+  readonly settings: DispatchSettings;
+  readonly logger: Logger;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  /** ms, never going back. */
+  readonly monotonic: () => number;
+}
+
+/**
+ * Brings together those who ask for work and the work there is: for each hungry worker the batch that was served least, the
+ * relay with the least mail under way, and a slice of about two seconds of the worker's work. A pull that finds nothing stays
+ * parked; `pump` is called whenever that may have changed, and costs nothing when it has not.
+ */
+export class Dispatcher {
+  readonly #context: DispatchContext;
+  /** The worker waiting for a claim gives up its slot at once; this is how many claims are under way. */
+  #claims = 0;
+  #open = true;
+  #storeFailing = false;
+
+  constructor(context: DispatchContext) {
+    this.#context = context;
+  }
+
+  /** No further tasks: the server stops. */
+  close(): void {
+    this.#open = false;
+  }
+
+  /** Claims under way. */
+  get claims(): number {
+    return this.#claims;
+  }
+
+  /** Whether the last claim failed because the store cannot write. */
+  get storeFailing(): boolean {
+    return this.#storeFailing;
+  }
+
+  /** Recipients that a further worker could send now: not those that wait for a breaker, a limit or a retry. */
+  ready(): number {
+    return this.#context.batches.ready((batch) => this.#context.relays.healthy(batch.record.options.relays));
+  }
+
+  pump(): void {
+    const { batches, workers } = this.#context;
+    if (!this.#open || this.#storeFailing || batches.ready() === 0) return;
+    for (const worker of workers.hungry()) {
+      while (worker.hungry && this.#serve(worker)) {
+        // the next slot of the same worker is served in the same round, when nobody else waits
+        if (worker.leases.size + 1 >= 2) break;
+      }
+    }
+  }
+
+  /** The store works again (or is to be tried again). */
+  retryStore(): void {
+    if (!this.#storeFailing) return;
+    this.#storeFailing = false;
+    this.pump();
+  }
+
+  /** Starts one claim for this worker. False: there is nothing that it could do. */
+  #serve(worker: WorkerEntry): boolean {
+    const { batches, relays, workers, settings } = this.#context;
+    const connections = worker.connections ?? 1;
+    const batch = batches.choose(
+      (candidate) => relays.choose(worker.uuid, connections, candidate.record.options.relays) !== undefined,
+    );
+    if (batch === undefined) return false;
+    const choice = relays.choose(worker.uuid, connections, batch.record.options.relays);
+    if (choice === undefined) return false;
+    const count = choice.probe
+      ? 1
+      : taskSize({
+          rate: worker.meter.rate(this.#context.monotonic()),
+          connections: worker.connections,
+          ready: batch.ready,
+          workers: workers.working(),
+          taskMs: settings.taskMs,
+        });
+    const task = uuidv7();
+    worker.slots--;
+    worker.leases.add(task);
+    batch.claiming += count;
+    batch.served += count;
+    const granted = relays.taskLeased(choice.name, task, worker.uuid, connections, count, choice.probe);
+    void this.#claim({ task, worker, batch, relay: choice.name, count, granted });
+    return true;
+  }
+
+  async #claim(plan: Plan): Promise<void> {
+    const { store, relays, batches, now } = this.#context;
+    const { task, worker, batch, relay, count } = plan;
+    this.#claims++;
+    let claim: Claim | undefined;
+    try {
+      claim = await store.claim({ batch: batch.uuid, task, worker: worker.uuid, relay, count, now: now() });
+    } catch (error) {
+      this.#storeFailing = true;
+      this.#context.logger.error(
+        { err: error },
+        'the store cannot lease tasks, nothing is sent until it can',
+      );
+    } finally {
+      this.#claims--;
+      batch.claiming -= count;
+    }
+    const got = claim?.recipients.length ?? 0;
+    relays.recipientsSettled(relay, count - got);
+    batch.served -= count - got;
+    if (claim === undefined) {
+      worker.slots++;
+      worker.leases.delete(task);
+      relays.taskEnded(relay, task, worker.uuid);
+      return;
+    }
+    batches.update(batch.uuid, claim.figures);
+    this.#send(plan, claim);
+    this.pump();
+  }
+
+  #send({ task, worker, batch, relay, granted }: Plan, claim: Claim): void {
+    const { leases, relays, settings, monotonic, logger } = this.#context;
+    const attempts = new Map<number, number>();
+    for (const { seq, attempts: n } of claim.recipients) if (n > 0) attempts.set(seq, n);
+    leases.add({
+      task,
+      batch: batch.uuid,
+      worker: worker.uuid,
+      relay,
+      seqs: rangesOf(claim.recipients.map((recipient) => recipient.seq)),
+      attempts,
+      inFlight: worker.inFlight,
+      deadline: monotonic() + settings.leaseMs,
+    });
+    const relaySettings = relays.settings(relay);
+    if (relaySettings === undefined) return;
+    worker.line.sendText(
+      taskFrame({
+        task,
+        batch: batch.uuid,
+        worker: worker.uuid,
+        leaseMs: settings.leaseMs,
+        date: batch.record.createdAt,
+        messageJson: batch.messageJson,
+        senderDomain: parseMailbox(batch.record.message.FROM).domain,
+        relay: wireRelay(relaySettings, granted),
+        recipients: claim.recipients,
+      }),
+    );
+    logger.debug(
+      { task, batch: batch.uuid, worker: worker.uuid, relay, recipients: claim.recipients.length },
+      'task leased',
+    );
+  }
+}
+
+interface Plan {
+  readonly task: string;
+  readonly worker: WorkerEntry;
+  readonly batch: ActiveBatch;
+  readonly relay: string;
+  readonly count: number;
+  readonly granted: number | undefined;
+}

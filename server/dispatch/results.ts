@@ -1,0 +1,127 @@
+import { rangesOf, type WorkerReport } from '../../protocol/index.ts';
+import type { Refused } from '../relays/policy-streak.ts';
+import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import type { LeaseEntry } from './lease-book.ts';
+import { type ReadReport, readReport } from './read-report.ts';
+import type { Settled } from './store.ts';
+import type { WorkerEntry } from './worker-book.ts';
+
+export interface ResultSettings {
+  /** Wait after a relay fault, ms. */
+  readonly faultDelayMs: number;
+}
+
+/** Takes the workers' reports: to the store, to the relay's account, and the acknowledgement back after the commit. */
+export class Results {
+  readonly #context: DispatchContext;
+  readonly #dispatcher: Dispatcher;
+  readonly #settings: ResultSettings;
+  readonly #random: () => number;
+  readonly #onDeferred: (dueAt: number) => void;
+
+  constructor(
+    context: DispatchContext,
+    dispatcher: Dispatcher,
+    settings: ResultSettings,
+    random: () => number,
+    onDeferred: (dueAt: number) => void,
+  ) {
+    this.#context = context;
+    this.#dispatcher = dispatcher;
+    this.#settings = settings;
+    this.#random = random;
+    this.#onDeferred = onDeferred;
+  }
+
+  /**
+   * @returns whether the worker can forget the results: they are committed, or nobody will ever want them.
+   * @throws StoreError when they could not be committed; the worker keeps them and sends them again.
+   */
+  async take(report: WorkerReport, worker: WorkerEntry | undefined): Promise<void> {
+    const lease = this.#context.leases.recall(report.TASK_UUID);
+    const read = this.#read(report, lease);
+    const settled = await this.#context.store.settle(read.settlement);
+    if (settled === undefined) {
+      this.#context.logger.warn(
+        { task: report.TASK_UUID, worker: worker?.uuid },
+        'report of a task that nobody remembers',
+      );
+      return;
+    }
+    this.#context.batches.update(settled.batch, settled.figures);
+    for (const { dueAt } of read.settlement.outcomes) if (dueAt !== undefined) this.#onDeferred(dueAt);
+    this.#log(report, read, settled, lease);
+    if (lease !== undefined) {
+      const before = lease.remaining;
+      this.#close(lease, settled, worker);
+      worker?.meter.add(before - settled.remaining, this.#context.monotonic());
+      this.#context.batches
+        .get(settled.batch)
+        ?.meter.add(before - settled.remaining, this.#context.monotonic());
+      await this.#putBack(this.#context.relays.reported(lease.relay, read.relay), lease.relay);
+    }
+    this.#dispatcher.pump();
+  }
+
+  #read(report: WorkerReport, lease: LeaseEntry | undefined): ReadReport {
+    const batch = lease === undefined ? undefined : this.#context.batches.get(lease.batch)?.record;
+    return readReport(report, {
+      batch: lease?.batch ?? '',
+      createdAt: batch?.createdAt ?? this.#context.now(),
+      options: batch?.options ?? { retryBaseMs: 0, retryCapMs: 0, retryForMs: 0, onUnknown: 'RETRY' },
+      seqs: lease?.seqs ?? [],
+      attempts: lease?.attempts ?? new Map(),
+      faultDelayMs: this.#settings.faultDelayMs,
+      now: this.#context.now(),
+      random: this.#random,
+    });
+  }
+
+  #close(lease: LeaseEntry, settled: Settled, worker: WorkerEntry | undefined): void {
+    const { leases, relays, workers } = this.#context;
+    if (leases.get(lease.task) !== lease) return;
+    relays.recipientsSettled(lease.relay, lease.remaining - settled.remaining);
+    lease.remaining = settled.remaining;
+    if (settled.remaining > 0) return;
+    leases.end(lease.task);
+    relays.taskEnded(lease.relay, lease.task, lease.worker);
+    (worker ?? workers.get(lease.worker))?.leases.delete(lease.task);
+  }
+
+  async #putBack(refused: readonly Refused[], relay: string): Promise<void> {
+    const { store, batches, relays, logger } = this.#context;
+    if (refused.length === 0) return;
+    const dueAt = relays.opensAt(relay);
+    for (const [batch, group] of Map.groupBy(refused, (one) => one.batch)) {
+      const moved = await store.putBack(batch, rangesOf(group.map((one) => one.seq)), dueAt);
+      if (moved === undefined) continue;
+      batches.update(batch, moved.figures);
+      logger.warn(
+        { relay, batch, recipients: group.length },
+        'the relay refuses all mail for its policy, these recipients are put back',
+      );
+    }
+    this.#onDeferred(dueAt);
+  }
+
+  #log(report: WorkerReport, read: ReadReport, settled: Settled, lease: LeaseEntry | undefined): void {
+    const { logger } = this.#context;
+    const where = {
+      task: report.TASK_UUID,
+      batch: settled.batch,
+      worker: lease?.worker,
+      relay: lease?.relay,
+    };
+    for (const outcome of read.settlement.outcomes) {
+      if (outcome.maybeSent !== true) continue;
+      logger.warn(
+        { ...where, seq: outcome.seq, now: outcome.state },
+        'the relay may have this mail: it cut the line after the final dot',
+      );
+    }
+    if (settled.secondReports > 0) {
+      logger.warn({ ...where, recipients: settled.secondReports }, 'the relay accepted these mails twice');
+    }
+    if (settled.remaining === 0) logger.debug(where, 'task settled');
+  }
+}

@@ -1,0 +1,209 @@
+import type { IncomingMessage } from 'node:http';
+import type { RawData, WebSocket } from 'ws';
+import type { Logger } from '../../logging/index.ts';
+import {
+  AUTHENTICATE_WITHIN_MS,
+  type Conversation,
+  conversationOf,
+  MAX_BAD_FRAMES,
+  MAX_FRAME_BYTES,
+  nackOf,
+  type Parsed,
+  parseObject,
+} from '../../protocol/index.ts';
+import { type Access, bearerOf } from './access.ts';
+import { Line } from './line.ts';
+
+/** Close codes of ours (RFC 6455 §7.4.2). */
+export const UNAUTHORIZED = 4401;
+const POLICY_VIOLATION = 1008;
+
+/** Frames of one connection that may wait to be answered before its socket is paused. */
+const MAX_WAITING_FRAMES = 16;
+
+export type Keys = Readonly<Record<string, unknown>>;
+
+/** Why a caller was not let in. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One side of a conversation that has begun: gets the frames that follow. A promise asks to wait with the next frame. */
+export interface Party {
+  frame(keys: Keys): undefined | Parsed<unknown> | Promise<undefined | Parsed<unknown>>;
+  closed(code: number, reason: string): void | Promise<void>;
+}
+
+export interface Caller {
+  readonly line: Line;
+  readonly remoteAddress: string | undefined;
+  /** Token of the upgrade request. */
+  readonly bearer: string | undefined;
+}
+
+export interface ConversationParts {
+  readonly access: Access;
+  readonly logger: Logger;
+  /** Begins a conversation with its first message. */
+  readonly begin: (
+    conversation: Conversation,
+    keys: Keys,
+    caller: Caller,
+    token: string | undefined,
+  ) => Party | Refusal | Parsed<never>;
+}
+
+/**
+ * One connection from its first frame to its end.
+ *
+ * - `waiting`: nobody knows yet who calls. The first understandable message decides, and must bring a token where one is asked for. After 5 s of
+ *   silence or a wrong token the connection is closed (4401).
+ * - `talking`: frames go to the party, one after the other.
+ *
+ * In both, a frame that is not understood is answered with a NACK that names the field; the fifth closes the connection (1008).
+ */
+export class ConversationHost {
+  readonly #socket: WebSocket;
+  readonly #parts: ConversationParts;
+  readonly #caller: Caller;
+  readonly #deadline: NodeJS.Timeout;
+  #party: Party | undefined;
+  #badFrames = 0;
+  /** Frames not yet handled, in their order. */
+  readonly #frames: string[] = [];
+  #handling = false;
+  #end: { code: number; reason: string } | undefined;
+
+  constructor(socket: WebSocket, request: IncomingMessage, parts: ConversationParts) {
+    this.#socket = socket;
+    this.#parts = parts;
+    this.#caller = {
+      line: new Line(socket),
+      remoteAddress: request.socket.remoteAddress,
+      bearer: bearerOf(request.headers.authorization),
+    };
+    this.#deadline = setTimeout(() => {
+      this.#refuse({ code: 'UNAUTHORIZED', message: `say who you are within ${AUTHENTICATE_WITHIN_MS} ms` });
+    }, AUTHENTICATE_WITHIN_MS);
+    this.#deadline.unref();
+    socket.on('message', (data, isBinary) => this.#received(data, isBinary));
+    socket.on('error', (error) =>
+      parts.logger.debug({ err: error, remote: this.#caller.remoteAddress }, 'connection failed'),
+    );
+    socket.once('close', (code, reason) => this.#closed(code, String(reason)));
+  }
+
+  #received(data: RawData, isBinary: boolean): void {
+    this.#caller.line.heard();
+    const problem = problemOf(data as Buffer, isBinary);
+    if (problem !== undefined) {
+      this.#bad(problem);
+      return;
+    }
+    this.#frames.push((data as Buffer).toString());
+    if (this.#frames.length === MAX_WAITING_FRAMES) this.#socket.pause();
+    if (!this.#handling) void this.#handleAll();
+  }
+
+  /** Handles the waiting frames one after the other, and then the end of the connection, should it have come. */
+  async #handleAll(): Promise<void> {
+    this.#handling = true;
+    for (let text = this.#frames.shift(); text !== undefined; text = this.#frames.shift()) {
+      if (this.#frames.length === MAX_WAITING_FRAMES - 1) this.#socket.resume();
+      const parsed = parseObject(text);
+      if (!parsed.ok) this.#bad(parsed.error);
+      else await this.#frame(parsed.message);
+    }
+    this.#handling = false;
+    if (this.#end !== undefined) await this.#farewell(this.#end);
+  }
+
+  async #frame(keys: Keys): Promise<void> {
+    try {
+      const party = this.#party ?? this.#begin(keys);
+      const result = await party?.frame(keys);
+      if (result !== undefined && !result.ok) this.#bad(result.error, keys.REQ);
+    } catch (error) {
+      this.#failed(error, keys);
+    }
+  }
+
+  /** Lets the caller in by its first message, or not. */
+  #begin(keys: Keys): Party | undefined {
+    const conversation = conversationOf(keys);
+    if (conversation === undefined) {
+      this.#bad({
+        code: 'UNKNOWN_MESSAGE',
+        message:
+          'the first message must be that of a worker (WORKER), a peer (SERVER or TASK) or a client (CLIENT)',
+      });
+      return undefined;
+    }
+    const token = this.#caller.bearer ?? (typeof keys.TOKEN === 'string' ? keys.TOKEN : undefined);
+    const begun = this.#parts.begin(conversation, keys, this.#caller, token);
+    if ('code' in begun) this.#refuse(begun);
+    else if ('ok' in begun) {
+      if (!begun.ok) this.#bad(begun.error, keys.REQ);
+    } else {
+      clearTimeout(this.#deadline);
+      this.#party = begun;
+      return begun;
+    }
+    return undefined;
+  }
+
+  /** A defect of ours, not of the caller: it is logged, told, and the process lives. */
+  #failed(error: unknown, keys: Keys): void {
+    this.#parts.logger.error({ err: error }, 'a request failed unexpectedly');
+    this.#caller.line.send(
+      nackOf(
+        { code: 'INTERNAL', message: 'the server failed on this request, see its log', retry: true },
+        keys.REQ,
+      ),
+    );
+  }
+
+  #bad(error: { code: string; message: string; field?: string }, req?: unknown): void {
+    this.#badFrames++;
+    this.#caller.line.send(nackOf(error, req));
+    if (this.#badFrames < MAX_BAD_FRAMES) return;
+    this.#parts.logger.warn(
+      { remote: this.#caller.remoteAddress, code: error.code },
+      'connection closed after too many malformed frames',
+    );
+    this.#caller.line.close(POLICY_VIOLATION, `${MAX_BAD_FRAMES} malformed frames`);
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#parts.logger.warn({ remote: this.#caller.remoteAddress, code: refusal.code }, 'connection refused');
+    this.#caller.line.send(nackOf(refusal));
+    this.#caller.line.close(UNAUTHORIZED, refusal.code);
+  }
+
+  #closed(code: number, reason: string): void {
+    clearTimeout(this.#deadline);
+    this.#end = { code, reason };
+    if (!this.#handling) void this.#farewell(this.#end);
+  }
+
+  async #farewell({ code, reason }: { code: number; reason: string }): Promise<void> {
+    this.#end = undefined;
+    try {
+      await this.#party?.closed(code, reason);
+    } catch (error) {
+      this.#parts.logger.error({ err: error }, 'a connection could not be cleaned up');
+    }
+  }
+}
+
+function problemOf(data: Buffer, isBinary: boolean): Refusal | undefined {
+  if (isBinary) {
+    return { code: 'BINARY_FRAME', message: 'binary frames are not understood; send JSON as text' };
+  }
+  if (data.length <= MAX_FRAME_BYTES) return undefined;
+  return {
+    code: 'FRAME_TOO_LARGE',
+    message: `the frame has ${data.length} bytes, allowed are ${MAX_FRAME_BYTES}; send recipients in smaller chunks`,
+  };
+}
