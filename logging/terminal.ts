@@ -80,11 +80,9 @@ function formatValue(value: unknown): string {
   return escapeControls(JSON.stringify(value));
 }
 
-/** Stacks keep their lines. Elsewhere JSON quotes the control characters, except those beyond ASCII. */
-function calm(key: string, value: unknown): unknown {
-  if (typeof value !== 'string') return value;
-  if (key === 'stack') return value.split('\n').map(escapeControls).join('\n');
-  return value.replace(/[\u007f-\u009f]/g, '\ufffd');
+/** JSON quotes control characters and pino-pretty takes them out of stacks; those beyond ASCII remain for us. */
+function calm(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/[\u007f-\u009f]/g, '\ufffd') : value;
 }
 
 /** What a stranger put into a text, an SMTP reply for example, must not steer the terminal. */

@@ -114,6 +114,9 @@ describe('a rotating file', () => {
     for (let i = 0; i < 3; i++) file.write('lost...\n');
     expect(said).toHaveLength(1);
     expect(said[0]).toContain("can't be written");
+    now += 60_000;
+    file.write('lost...\n');
+    expect(said).toHaveLength(1);
 
     mkdirSync(join(folder, 'logs'));
     file.write('lost...\n');
@@ -122,7 +125,7 @@ describe('a rotating file', () => {
     file.write('after\n');
     expect(read('server.log')).toBe('after\n');
     expect(said).toHaveLength(2);
-    expect(said[1]).toContain('4 lines');
+    expect(said[1]).toContain('5 lines');
   });
 
   it('ignores what comes after close, and can be closed twice', () => {
