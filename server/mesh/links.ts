@@ -1,0 +1,296 @@
+import { type Endpoint, endpointUrl, MAX_PEERS, type PeerMessage } from '../../protocol/index.ts';
+import { AddressBook } from './address-book.ts';
+import type { MeshIdentity } from './context.ts';
+import { Dialler } from './dialler.ts';
+import { chooseLink, type LinkClaim, Membership, type Peer, type PeerChange } from './membership.ts';
+import { CLOSE, type LinkHandler, PeerLink, type Presence } from './peer-link.ts';
+import type { Clock, MeshLogger, PeerConnection, PeerTransport } from './ports.ts';
+import type { MeshSettings } from './settings.ts';
+
+/** Connections with other servers, those included that have not said who they are. */
+export const MAX_LINKS = 2 * MAX_PEERS;
+
+/** An accepted link whose other end says nothing and never said who it is ends after this, ms. */
+const NAMELESS_SILENCE_MS = 5 * 60_000;
+
+/** What is said over the links, apart from who is there. */
+export interface LinkUser extends Pick<LinkHandler, 'ownPresence' | 'workerRequest' | 'workerResponse'> {
+  /** A peer said something of itself. */
+  heard(peer: Peer, presence: Presence): void;
+  release: LinkHandler['release'];
+  releaseReply: LinkHandler['releaseReply'];
+  /** The link of a peer was lost, or another one took its place. */
+  linkLost(peer: string): void;
+}
+
+export interface LinksOptions {
+  readonly identity: MeshIdentity;
+  readonly settings: MeshSettings;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: MeshLogger;
+  readonly transport: PeerTransport;
+  readonly user: LinkUser;
+}
+
+/**
+ * The links to all peers: opens and accepts them, learns who is at the other end, keeps one per pair, and keeps the
+ * membership by what is heard on them.
+ */
+export class PeerLinks implements LinkHandler {
+  readonly #options: LinksOptions;
+  readonly #membership: Membership;
+  readonly #book: AddressBook;
+  readonly #dialler: Dialler;
+  readonly #links = new Set<PeerLink>();
+  /** The one link of each peer. */
+  readonly #byPeer = new Map<string, PeerLink>();
+  #isStopped = false;
+
+  constructor(options: LinksOptions) {
+    this.#options = options;
+    const { settings, identity, random, clock, logger, transport } = options;
+    this.#membership = new Membership({ ...settings, maxPeers: MAX_PEERS });
+    this.#book = new AddressBook({
+      self: identity.uuid,
+      address: identity.address,
+      maxAddresses: 2 * MAX_PEERS,
+      random,
+    });
+    const opened = (connection: PeerConnection, endpoint: Endpoint) => this.#opened(connection, endpoint);
+    this.#dialler = new Dialler({ book: this.#book, transport, clock, logger, opened });
+  }
+
+  start(): void {
+    this.#book.configure(this.#options.settings.peers, this.#now());
+    this.#dial();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#dialler.stop();
+    for (const link of [...this.#links]) link.close(CLOSE.goingAway, 'the server stops');
+  }
+
+  /** A connection that somebody else opened, and the message that it began with. */
+  accept(connection: PeerConnection, first: PeerMessage): void {
+    if (this.#isStopped || this.#links.size >= MAX_LINKS) {
+      connection.close(CLOSE.tryLater, this.#isStopped ? 'the server stops' : 'too many links');
+      return;
+    }
+    const link = new PeerLink({
+      connection,
+      direction: 'accepted',
+      clock: this.#options.clock,
+      handler: this,
+    });
+    this.#links.add(link);
+    link.receive(first);
+  }
+
+  get(peer: string): PeerLink | undefined {
+    return this.#byPeer.get(peer);
+  }
+
+  peer(uuid: string): Peer | undefined {
+    return this.#membership.get(uuid);
+  }
+
+  peers(): readonly Peer[] {
+    return this.#membership.all();
+  }
+
+  livePeers(): readonly Peer[] {
+    return this.#membership.alive().filter((peer) => this.#byPeer.has(peer.uuid));
+  }
+
+  send(peer: string, message: PeerMessage): boolean {
+    const link = this.#byPeer.get(peer);
+    link?.send(message);
+    return link !== undefined;
+  }
+
+  /** `beatEveryMs`: how old the last heartbeat may be. */
+  tick(nextTickMs: number, beatEveryMs: number): void {
+    const now = this.#now();
+    const { changes, lateMs } = this.#membership.tick(now, nextTickMs);
+    if (lateMs > 0) {
+      this.#options.logger.warn(
+        { lateMs: Math.round(lateMs) },
+        'event loop lags: silence of peers does not count',
+      );
+      for (const link of this.#links) link.forgive(lateMs);
+    }
+    for (const change of changes) this.#changed(change);
+    for (const link of [...this.#links]) {
+      if (now - link.heardAt >= this.#patienceFor(link))
+        link.close(CLOSE.silent, 'nothing was heard for too long');
+      else link.beat(beatEveryMs);
+    }
+    this.#dial();
+  }
+
+  ownPresence(link: PeerLink) {
+    return this.#options.user.ownPresence(link);
+  }
+
+  presence(link: PeerLink, presence: Presence): boolean {
+    const uuid = presence.SERVER_UUID;
+    if (uuid === undefined) {
+      if (link.uuid === undefined && link.endpoint !== undefined) this.#reached(link.endpoint, undefined);
+    } else if (!this.#identify(link, uuid, presence)) return false;
+    const peer = link.uuid;
+    if (peer !== undefined) this.#heard(link, peer, presence);
+    return true;
+  }
+
+  workerRequest: LinkHandler['workerRequest'] = (link, message) =>
+    this.#options.user.workerRequest(link, message);
+  workerResponse: LinkHandler['workerResponse'] = (link, message) =>
+    this.#options.user.workerResponse(link, message);
+  release: LinkHandler['release'] = (link, message) => this.#options.user.release(link, message);
+  releaseReply: LinkHandler['releaseReply'] = (link, message) =>
+    this.#options.user.releaseReply(link, message);
+
+  closed(link: PeerLink, code: number, reason: string): void {
+    this.#links.delete(link);
+    const peer = link.uuid;
+    if (peer !== undefined && this.#byPeer.get(peer) === link) {
+      this.#byPeer.delete(peer);
+      this.#options.logger.info({ peer, code, reason }, 'link closed');
+      const change = this.#membership.lostLink(peer);
+      if (change !== undefined) this.#changed(change);
+      this.#options.user.linkLost(peer);
+    }
+    if (link.endpoint === undefined || this.#isStopped) return;
+    if (code === CLOSE.self) this.#book.isSelf(link.endpoint);
+    else if (link.heardAt > link.openedAt && code !== CLOSE.policy)
+      this.#book.closed(link.endpoint, this.#now());
+    else this.#dialler.failed(link.endpoint, reason === '' ? `closed with code ${code}` : reason);
+  }
+
+  #opened(connection: PeerConnection, endpoint: Endpoint): void {
+    const { clock } = this.#options;
+    const link = new PeerLink({ connection, direction: 'dialled', endpoint, clock, handler: this });
+    this.#links.add(link);
+    link.beat(0);
+  }
+
+  #dial(): void {
+    this.#dialler.dialDue((uuid) => this.#byPeer.has(uuid));
+  }
+
+  /** @returns false when the link was closed. */
+  #identify(link: PeerLink, uuid: string, presence: Presence): boolean {
+    if (uuid === this.#options.identity.uuid) {
+      link.close(CLOSE.self, 'that is this server itself');
+      return false;
+    }
+    if (link.uuid !== undefined) {
+      if (link.uuid === uuid) return true;
+      link.close(CLOSE.policy, 'SERVER_UUID changed within a connection');
+      return false;
+    }
+    if (!this.#membership.hasRoomFor(uuid)) {
+      link.close(CLOSE.tryLater, 'too many peers');
+      return false;
+    }
+    if (link.endpoint !== undefined) this.#reached(link.endpoint, uuid);
+    const old = this.#byPeer.get(uuid);
+    if (old !== undefined && !this.#replaces(old, link, uuid, presence)) return false;
+    link.identify(uuid);
+    this.#byPeer.set(uuid, link);
+    this.#options.logger.info({ peer: uuid, direction: link.direction }, 'link is up');
+    if (old !== undefined) {
+      this.#options.user.linkLost(uuid);
+      old.close(CLOSE.duplicate, 'another link of the same two servers stays');
+    }
+    return true;
+  }
+
+  #replaces(old: PeerLink, fresh: PeerLink, uuid: string, presence: Presence): boolean {
+    const now = this.#now();
+    const known = this.#membership.get(uuid)?.address;
+    const said = this.#reachable(presence.ADDRESS, fresh);
+    const claim = (link: PeerLink, address: Endpoint | undefined): LinkClaim => {
+      const url = address === undefined ? undefined : endpointUrl(address);
+      return { direction: link.direction, silentMs: now - link.heardAt, address: url };
+    };
+    const { identity, settings, logger } = this.#options;
+    const choice = chooseLink(
+      identity.uuid,
+      uuid,
+      claim(old, known),
+      claim(fresh, said),
+      settings.heartbeatMs,
+    );
+    switch (choice) {
+      case 'take the new':
+        return true;
+      case 'keep the old':
+        fresh.close(CLOSE.duplicate, 'another link of the same two servers stays');
+        return false;
+      case 'two servers claim one identity':
+        logger.warn(
+          { peer: uuid, addresses: [known, said] },
+          'two servers claim one SERVER_UUID: was a data folder copied?',
+        );
+        fresh.close(CLOSE.identityInUse, 'another server has this SERVER_UUID');
+        return false;
+      default:
+        choice satisfies never;
+        return false;
+    }
+  }
+
+  #heard(link: PeerLink, uuid: string, presence: Presence): void {
+    const now = this.#now();
+    const address = this.#reachable(presence.ADDRESS, link);
+    const change = this.#membership.heard(
+      uuid,
+      {
+        ...(address === undefined ? {} : { address }),
+        ...(presence.LOAD === undefined ? {} : { load: presence.LOAD }),
+        ...(link.latencyMs === undefined ? {} : { latencyMs: link.latencyMs }),
+      },
+      now,
+    );
+    if (change !== undefined) this.#changed(change);
+    if (address !== undefined) this.#book.learn(address, uuid, now);
+    for (const { SERVER_UUID, ...endpoint } of presence.PEERS ?? []) {
+      if (SERVER_UUID === undefined || !this.#byPeer.has(SERVER_UUID))
+        this.#book.learn(endpoint, SERVER_UUID, now);
+    }
+    const peer = this.#membership.get(uuid);
+    if (peer !== undefined) this.#options.user.heard(peer, presence);
+  }
+
+  /** A server that listens on all its addresses does not know which one is seen from here. */
+  #reachable(address: Endpoint | undefined, link: PeerLink): Endpoint | undefined {
+    if (address === undefined || !UNSPECIFIED.has(address.IP)) return address;
+    const seen = link.endpoint?.IP ?? link.remoteAddress?.replace(/^::ffff:/, '');
+    return seen === undefined ? undefined : { ...address, IP: seen };
+  }
+
+  #reached(endpoint: Endpoint, uuid: string | undefined): void {
+    const wasUnreachable = this.#book.identified(endpoint, uuid, this.#now());
+    if (wasUnreachable)
+      this.#options.logger.info({ peer: endpointUrl(endpoint) }, 'peer can be reached again');
+  }
+
+  #patienceFor(link: PeerLink): number {
+    const isNameless = link.uuid === undefined && link.direction === 'accepted';
+    return isNameless ? NAMELESS_SILENCE_MS : this.#options.settings.deadAfterMs;
+  }
+
+  #changed({ peer, from }: PeerChange): void {
+    const about = { peer: peer.uuid, address: peer.address && endpointUrl(peer.address), from };
+    this.#options.logger.info(about, `peer is ${peer.state}`);
+  }
+
+  #now(): number {
+    return this.#options.clock.monotonic();
+  }
+}
+
+const UNSPECIFIED: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
