@@ -55,9 +55,9 @@ export interface BatchRecipient {
   readonly maybeSent: boolean;
 }
 
-/** Nothing more will be sent of it, unless someone asks for a retry. */
+/** Nothing more will be heard of it, unless someone asks for a retry. A cancelled batch first ends what is being sent. */
 export function isOver(batch: Batch): boolean {
-  return batch.state === 'finished' || batch.state === 'cancelled';
+  return batch.state === 'finished' || (batch.state === 'cancelled' && batch.counts.leased === 0);
 }
 
 export function batchOf(info: BatchInfo): Batch {
