@@ -56,7 +56,6 @@ const PLAIN =
 const ATEXT_RUN = /^[\w!#$%&'*+/=?^`{|}~-]+$/;
 const QUOTED_LOCAL = /^"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"$/;
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const CONTROL_CHARACTER = /[\x00-\x1f\x7f-\x9f]/;
 /** Beyond ASCII: letters, marks, numbers, punctuation and symbols, as RFC 6532 has it, but nothing invisible. */
 const VISIBLE_NON_ASCII = /^[^\p{C}\p{Z}]+$/u;

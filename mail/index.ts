@@ -7,6 +7,7 @@ export {
   parseMailbox,
   type RefusedAddress,
 } from './address.ts';
+export { type AttachmentSpec, MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS } from './attachment.ts';
 export {
   type Classified,
   classify,
@@ -15,6 +16,16 @@ export {
   type SmtpStage,
   type Verdict,
 } from './classify.ts';
+export {
+  type CompiledMessage,
+  compileMessage,
+  type MessageCopy,
+  type MessageRecipient,
+  type RenderedMessage,
+} from './message.ts';
+export { MessageError } from './message-error.ts';
+export { type MessageIdParts, messageIdOf, parseMessageId } from './message-id.ts';
+export type { MessageSpec } from './message-spec.ts';
 export { MAX_REPLY_CHARS, parseReply, replyForLog, replyForStore, type SmtpReply } from './reply.ts';
 export { compileTemplate, MAX_TEMPLATE_CHARS, missingVariable, type Template } from './template.ts';
 export { TemplateError } from './template-error.ts';
@@ -25,3 +36,4 @@ export type {
   TemplateValue,
   TemplateVariables,
 } from './template-program.ts';
+export { specOf, type WireMessage } from './wire-message.ts';

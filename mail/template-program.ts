@@ -115,7 +115,6 @@ export function writeValue(value: unknown, escapes: boolean, mode: TemplateMode)
 
 /** Control characters would end the header or hide a part of it: each run of them becomes a space. */
 export function singleLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
   return text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ');
 }
 

@@ -79,7 +79,6 @@ function checkSource(source: string, mode: TemplateMode): void {
       `the template is longer than ${MAX_TEMPLATE_CHARS} characters`,
     );
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
   const bad = mode === 'header' ? /[\0-\x08\x0a-\x1f\x7f]/.exec(source) : /\0/.exec(source);
   if (bad) throw invalid(source, bad.index, 'the template contains a line break or a control character');
   checkTags(source);
@@ -155,7 +154,6 @@ function pathOf(name: string, source: string, position: number): TemplatePath {
   const path = name.split('.');
   if (name === '' || path.includes(''))
     throw invalid(source, position, 'a tag has no name, or a name with an empty part');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
   if (/[{}\0-\x1f]/.test(name)) throw invalid(source, position, 'a name contains a brace or a line break');
   return path;
 }
