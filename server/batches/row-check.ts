@@ -1,17 +1,20 @@
-import { type CompiledMessage, compileMessage, missingVariable, parseAddress } from '../../mail/index.ts';
+import {
+  type CompiledMessage,
+  compileMessage,
+  MessageError,
+  parseAddress,
+  specOf,
+  TemplateError,
+  type TemplateVariables,
+} from '../../mail/index.ts';
 import { MAX_VARIABLES_CHARS, type Message, type Recipient } from '../../protocol/index.ts';
-import { RequestError, type RequestErrorCode } from './request-error.ts';
+import { RequestError } from './request-error.ts';
 import type { StoredRecipient } from './store.ts';
 
 export type CheckedRow =
-  | {
-      readonly ok: true;
-      readonly recipient: StoredRecipient /** The address for the search of duplicates. */;
-      readonly key: string;
-    }
+  /** `key`: the address for the search of duplicates. */
+  | { readonly ok: true; readonly recipient: StoredRecipient; readonly key: string }
   | { readonly ok: false; readonly reason: string };
-
-const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** Checks the rows of a batch against its message: what can be known to fail is refused at SUBMIT, not in the middle of the night. */
 export class RowCheck {
@@ -19,35 +22,23 @@ export class RowCheck {
 
   /** @throws RequestError MESSAGE_INVALID, TEMPLATE_INVALID */
   constructor(message: Message) {
-    this.#compiled = this.message(message);
-  }
-
-  /** Compiles a message. @throws RequestError */
-  message(message: Message): CompiledMessage {
-    try {
-      return compileMessage(message);
-    } catch (error) {
-      const { code, field } = error as { code?: RequestErrorCode; field?: string };
-      if (code !== 'MESSAGE_INVALID' && code !== 'TEMPLATE_INVALID') throw error;
-      throw new RequestError(code, (error as Error).message, {
-        cause: error,
-        ...(field === undefined ? {} : { field: `MESSAGE.${field}` }),
-      });
-    }
+    this.#compiled = compile(message);
   }
 
   row(row: Recipient): CheckedRow {
     const parsed = parseAddress(row.ADDRESS);
     if (!parsed.ok) return { ok: false, reason: parsed.reason };
-    if (row.NAME !== undefined && CONTROL.test(row.NAME))
-      return { ok: false, reason: 'the name holds a control character' };
     const variables = row.VARIABLES === undefined ? undefined : JSON.stringify(row.VARIABLES);
     if (variables !== undefined && variables.length > MAX_VARIABLES_CHARS) {
       return { ok: false, reason: `its variables are longer than ${MAX_VARIABLES_CHARS} characters` };
     }
-    const given = { name: row.NAME, email: parsed.address, ...row.VARIABLES };
-    const missing = missingVariable(this.#compiled.required, given);
-    if (missing !== undefined) return { ok: false, reason: `missing variable "${missing}"` };
+    const problem = this.#compiled.checkRecipient({
+      address: parsed.address,
+      ...(row.NAME === undefined ? {} : { name: row.NAME }),
+      // it came as JSON
+      ...(row.VARIABLES === undefined ? {} : { variables: row.VARIABLES as TemplateVariables }),
+    });
+    if (problem !== undefined) return { ok: false, reason: problem };
     return {
       ok: true,
       key: parsed.key,
@@ -57,5 +48,16 @@ export class RowCheck {
         ...(variables === undefined || variables === '{}' ? {} : { variables }),
       },
     };
+  }
+}
+
+/** Compiles a message as a client sent it. @throws RequestError MESSAGE_INVALID, TEMPLATE_INVALID */
+export function compile(message: Message): CompiledMessage {
+  try {
+    return compileMessage(specOf(message));
+  } catch (cause) {
+    if (cause instanceof TemplateError) throw new RequestError('TEMPLATE_INVALID', cause.message, { cause });
+    if (cause instanceof MessageError) throw new RequestError('MESSAGE_INVALID', cause.message, { cause });
+    throw cause;
   }
 }

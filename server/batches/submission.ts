@@ -13,7 +13,7 @@ import { StoreError } from '../store/errors.ts';
 import { AddressSet } from './address-set.ts';
 import type { BatchRecord, ResolvedOptions } from './batch.ts';
 import { RequestError } from './request-error.ts';
-import { RowCheck } from './row-check.ts';
+import { compile, RowCheck } from './row-check.ts';
 import type { BatchStore, StoredRecipient } from './store.ts';
 
 interface KnownKey {
@@ -218,7 +218,7 @@ export class Submission {
       ...this.#request.MESSAGE,
       ATTACHMENTS: [...(this.#request.MESSAGE.ATTACHMENTS ?? []), ...this.#attachments],
     };
-    this.#check.message(message);
+    compile(message);
     return message;
   }
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../../logging/index.ts';
 import { parseMailbox } from '../../mail/index.ts';
 import { rangesOf } from '../../protocol/index.ts';
 import type { ActiveBatch, BatchBook } from '../batches/batch-book.ts';
+import type { RateMeter } from '../rate-meter.ts';
 import type { RelayBook } from '../relays/relay-book.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { Claim, TaskStore } from './store.ts';
@@ -23,6 +24,8 @@ export interface DispatchContext {
   readonly relays: RelayBook;
   readonly leases: LeaseBook;
   readonly store: TaskStore;
+  /** Recipients settled per second. */
+  readonly settled: RateMeter;
   readonly settings: DispatchSettings;
   readonly logger: Logger;
   /** ms since the epoch. */

@@ -54,10 +54,7 @@ export class Results {
     if (lease !== undefined) {
       const before = lease.remaining;
       this.#close(lease, settled, worker);
-      worker?.meter.add(before - settled.remaining, this.#context.monotonic());
-      this.#context.batches
-        .get(settled.batch)
-        ?.meter.add(before - settled.remaining, this.#context.monotonic());
+      this.#count(before - settled.remaining, settled.batch, worker);
       await this.#putBack(this.#context.relays.reported(lease.relay, read.relay), lease.relay);
     }
     this.#dispatcher.pump();
@@ -86,6 +83,14 @@ export class Results {
     leases.end(lease.task);
     relays.taskEnded(lease.relay, lease.task, lease.worker);
     (worker ?? workers.get(lease.worker))?.leases.delete(lease.task);
+  }
+
+  #count(recipients: number, batch: string, worker: WorkerEntry | undefined): void {
+    const { settled, batches, monotonic } = this.#context;
+    const now = monotonic();
+    settled.add(recipients, now);
+    batches.get(batch)?.meter.add(recipients, now);
+    worker?.meter.add(recipients, now);
   }
 
   async #putBack(refused: readonly Refused[], relay: string): Promise<void> {

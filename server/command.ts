@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { addFlags, SERVER_SETTINGS, type ServerSettings, settingsOf } from '../config/index.ts';
+import { createLogger } from '../logging/index.ts';
+import { dataFolder, startServer } from './server.ts';
+
+const HELP = `
+Examples:
+  mutirao server --relay smtp://localhost:2525
+  mutirao server --port 8766 --peer ws://127.0.0.1:8765 --relay smtp://localhost:2525
+
+A second server on the same machine needs nothing but another --port.`;
+
+/** `mutirao server`. */
+export function serverCommand(): Command {
+  const command = new Command('server').description(
+    'run a coordinator server: keeps batches, hands tasks to workers, borrows and lends workers',
+  );
+  addFlags(command, SERVER_SETTINGS).addHelpText('after', HELP);
+  return command.action(async () => runServer(settingsOf(command, SERVER_SETTINGS)));
+}
+
+/** Runs a server until SIGTERM or SIGINT; a second signal hurries. */
+async function runServer(settings: ServerSettings): Promise<void> {
+  const folder = dataFolder(settings);
+  const log = createLogger({
+    level: settings.logLevel,
+    file: settings.logFile ?? join(folder, 'logs', 'server.log'),
+    secrets: secretsOf(settings),
+  });
+  try {
+    const server = await startServer(settings, log.logger);
+    await new Promise<void>((resolve) => {
+      let signals = 0;
+      const onSignal = (signal: NodeJS.Signals): void => {
+        signals++;
+        log.logger.info(
+          { signal },
+          signals === 1 ? 'stopping, workers finish or hand back; a second signal hurries' : 'hurrying',
+        );
+        if (signals > 1) server.hurry();
+        else void server.stop().then(resolve);
+      };
+      process.on('SIGTERM', onSignal);
+      process.on('SIGINT', onSignal);
+    });
+  } finally {
+    await log.stop();
+  }
+}
+
+function secretsOf(settings: ServerSettings): string[] {
+  const tokens = [settings.tokenWorker, settings.tokenClient, settings.tokenMesh];
+  const passwords = settings.relay.map((relay) => relay.pass);
+  return [...tokens, ...passwords].filter((secret) => secret !== undefined && secret !== '') as string[];
+}

@@ -1,0 +1,67 @@
+import type { Clockwork } from './clockwork.ts';
+import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+
+/** How often a stopping dispatch looks whether everything is settled, ms. */
+const LOOK_EVERY_MS = 50;
+
+/** Asks for tasks to be handed back, of one batch or of all, by the workers that understand it. */
+export function handBack(context: DispatchContext, batch?: string): void {
+  const byWorker = Map.groupBy(
+    [...context.leases.all()].filter((lease) => batch === undefined || lease.batch === batch),
+    (lease) => lease.worker,
+  );
+  for (const [uuid, leases] of byWorker) {
+    const worker = context.workers.get(uuid);
+    if (worker?.full === true)
+      worker.line.send({ TASK: 'HAND_BACK', TASKS: leases.map((lease) => lease.task) });
+  }
+}
+
+/** Takes up the leases that were out when the server stopped: their workers get the whole lease anew to come back with results. */
+export async function restoreLeases(context: DispatchContext): Promise<number> {
+  const { store, leases, relays, settings, monotonic } = context;
+  const out = await store.leases();
+  for (const lease of out) {
+    const { task, batch, worker, relay, remaining } = lease;
+    const entry = leases.add({
+      task,
+      batch,
+      worker,
+      relay,
+      seqs: remaining,
+      attempts: new Map(),
+      inFlight: Number.POSITIVE_INFINITY,
+      deadline: monotonic() + settings.leaseMs,
+    });
+    relays.taskLeased(relay, task, worker, RESTORED_CONNECTIONS, entry.remaining, false);
+  }
+  return out.length;
+}
+
+/** What a worker of before the restart is taken to have open at a relay with a limit. */
+const RESTORED_CONNECTIONS = 20;
+
+/**
+ * Lets the workers finish or hand back: no new tasks, and waits until nothing is out or `withinMs` have passed.
+ * @returns leases still out; they wait in the store for the next start
+ */
+export async function drainDispatch(
+  context: DispatchContext,
+  dispatcher: Dispatcher,
+  clockwork: Clockwork,
+  until: { readonly withinMs: number; readonly hurry: AbortSignal },
+): Promise<number> {
+  dispatcher.close();
+  handBack(context);
+  const deadline = context.monotonic() + until.withinMs;
+  while (
+    (context.leases.size > 0 || dispatcher.claims > 0) &&
+    [...context.leases.all()].some((lease) => context.workers.get(lease.worker) !== undefined) &&
+    context.monotonic() < deadline &&
+    !until.hurry.aborted
+  ) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  clockwork.stop();
+  return context.leases.size;
+}

@@ -1,0 +1,8 @@
+import { serverCommand } from './command.ts';
+
+try {
+  await serverCommand().name('server').parseAsync();
+} catch (error) {
+  process.stderr.write(`server: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,43 @@
+import type { ServerSettings } from '../config/index.ts';
+import type { Endpoint } from '../protocol/index.ts';
+import { type MeshSettings, meshDefaults } from './mesh/settings.ts';
+
+/** What the operator's settings mean for the mesh. */
+export function meshSettings(settings: ServerSettings): MeshSettings {
+  return {
+    ...meshDefaults(settings.heartbeat),
+    peers: settings.peer.map(endpointOf),
+    suspectAfterMs: (settings.suspectAfter + 0.5) * settings.heartbeat,
+    deadAfterMs: (settings.deadAfter + 0.5) * settings.heartbeat,
+    borrowAboveS: settings.borrowAbove / 1000,
+    targetDrainS: settings.borrowAbove / 1000,
+    returnBelowS: settings.returnBelow / 1000,
+    keepHome: settings.keepHome,
+    minLoanMs: settings.minLoan,
+    lendMs: settings.maxLoan,
+  };
+}
+
+/** `ws://host:port` as an endpoint. */
+export function endpointOf(text: string): Endpoint {
+  const url = new URL(text);
+  const tls = url.protocol === 'wss:';
+  return {
+    IP: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    PORT: url.port === '' ? (tls ? 443 : 80) : Number(url.port),
+    ...(tls ? { TLS: true } : {}),
+  };
+}
+
+/** Where others reach this server: what --advertise says, or else where it listens. */
+export function advertised(
+  settings: Pick<ServerSettings, 'advertise' | 'host' | 'tlsCert'>,
+  port: number,
+): Endpoint {
+  const scheme = settings.tlsCert === undefined ? 'ws' : 'wss';
+  const host = settings.host === '0.0.0.0' || settings.host === '::' ? '127.0.0.1' : settings.host;
+  const text = settings.advertise ?? (host.includes(':') ? `[${host}]` : host);
+  const withPort = /:\d+$/.test(text) && !text.endsWith(']') ? text : `${text}:${port}`;
+  const endpoint = endpointOf(`${scheme}://${withPort}`);
+  return /:\d+$/.test(withPort) ? { ...endpoint, PORT: Number(/:(\d+)$/.exec(withPort)?.[1]) } : endpoint;
+}

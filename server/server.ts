@@ -1,0 +1,261 @@
+import { join } from 'node:path';
+import type { ServerSettings } from '../config/index.ts';
+import type { Logger } from '../logging/index.ts';
+import { type Endpoint, endpointUrl } from '../protocol/index.ts';
+import { BatchBook } from './batches/batch-book.ts';
+import { Batches } from './batches/batches.ts';
+import { ClientSession } from './batches/client-session.ts';
+import { resolveOptions } from './batches/options.ts';
+import { Watchers } from './batches/watchers.ts';
+import { Clockwork } from './dispatch/clockwork.ts';
+import { type DispatchContext, Dispatcher } from './dispatch/dispatcher.ts';
+import { LeaseBook } from './dispatch/lease-book.ts';
+import { drainDispatch, handBack, restoreLeases } from './dispatch/lifecycle.ts';
+import { Results } from './dispatch/results.ts';
+import { WorkerBook, type WorkerEntry } from './dispatch/worker-book.ts';
+import { WorkerSession } from './dispatch/worker-session.ts';
+import { checkExposure } from './exposure.ts';
+import { Access } from './gateway/access.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { beginConversation } from './gateway/parties.ts';
+import { httpApp } from './http/app.ts';
+import { listen } from './http/listen.ts';
+import { loadIdentity } from './identity.ts';
+import { LendablePool } from './lendable-pool.ts';
+import { Mesh } from './mesh/mesh.ts';
+import { advertised, meshSettings } from './mesh-settings.ts';
+import { RateMeter } from './rate-meter.ts';
+import { RelayBook } from './relays/relay-book.ts';
+import { describeServer } from './snapshot.ts';
+import { openSqliteStore } from './store/index.ts';
+import { VERSION } from './version.ts';
+import { whyWaiting } from './waiting.ts';
+
+/** A server that runs. */
+export interface RunningServer {
+  readonly uuid: string;
+  /** Where peers and workers reach it. */
+  readonly endpoint: Endpoint;
+  readonly url: string;
+  /** What it knows of itself, for people and programs. */
+  snapshot(): Record<string, unknown>;
+  /**
+   * Takes nothing new, lets workers finish or hand back, sends borrowed ones home, and closes; within the
+   * `drain` setting and a few seconds. Idempotent.
+   */
+  stop(): Promise<void>;
+  /** Makes a stop wait no longer. */
+  hurry(): void;
+}
+
+/** The data folder of a server with these settings. */
+export function dataFolder(settings: Pick<ServerSettings, 'data' | 'port'>): string {
+  return settings.data ?? join('.mutirao', `server-${settings.port}`);
+}
+
+/**
+ * Starts a server: the one place where its parts are put together.
+ * @throws ServerError, StoreError with a message that says what to do
+ */
+export async function startServer(settings: ServerSettings, logger: Logger): Promise<RunningServer> {
+  checkExposure(settings);
+  const log = (part: string): Logger => logger.child({ part });
+  const folder = dataFolder(settings);
+  const now = Date.now;
+  const monotonic = (): number => performance.now();
+  const startedAt = now();
+  let phase: 'starting' | 'running' | 'stopping' = 'starting';
+  const hurry = new AbortController();
+
+  const app = httpApp({
+    version: VERSION,
+    readiness: () => {
+      const reasons: string[] = [];
+      if (phase !== 'running') reasons.push(`the server is ${phase}`);
+      if (phase === 'running' && dispatcher.storeFailing) reasons.push('the store cannot write');
+      return { ready: reasons.length === 0, reasons };
+    },
+  });
+  const { server: http, port } = await listen(app, settings);
+  const store = openSqliteStore({ folder, logger: log('store') });
+  try {
+    await store.start();
+  } catch (error) {
+    http.close();
+    throw error;
+  }
+  const identity = { uuid: loadIdentity(folder).uuid, address: advertised(settings, port) };
+
+  const relays = new RelayBook(
+    settings.relay,
+    {
+      threshold: settings.breakerThreshold,
+      openMs: settings.breakerOpen,
+      capMs: settings.breakerCap,
+      policyThreshold: settings.policyThreshold,
+    },
+    log('relays'),
+    now,
+  );
+  const book = new BatchBook();
+  const workers = new WorkerBook();
+  const leases = new LeaseBook();
+  const settled = new RateMeter();
+  const dispatch: DispatchContext = {
+    batches: book,
+    workers,
+    relays,
+    leases,
+    store,
+    settled,
+    settings: { leaseMs: settings.lease, taskMs: settings.taskSeconds },
+    logger: log('dispatch'),
+    now,
+    monotonic,
+  };
+  const dispatcher = new Dispatcher(dispatch);
+  const clockwork = new Clockwork(dispatch, dispatcher, { parkMs: settings.park });
+  const results = new Results(
+    dispatch,
+    dispatcher,
+    { faultDelayMs: Math.min(settings.retryBase, settings.breakerOpen) },
+    Math.random,
+    (dueAt) => clockwork.deferredUntil(dueAt),
+  );
+  const mesh = new Mesh({
+    identity,
+    settings: meshSettings(settings),
+    tokens: settings.tokenMesh === undefined ? {} : { mesh: settings.tokenMesh },
+    store,
+    pool: new LendablePool({ workers, leases, dispatcher, settled, monotonic }),
+    logger: log('mesh'),
+    ...(settings.tlsCa === undefined ? {} : { tlsCaFile: settings.tlsCa }),
+  });
+  const watchers = new Watchers(book);
+  const snapshot = (): Record<string, unknown> =>
+    describeServer({
+      identity,
+      startedAt,
+      phase,
+      book,
+      workers,
+      leases,
+      relays,
+      settled,
+      mesh,
+      store,
+      now,
+      monotonic,
+    });
+  const batches = new Batches({
+    store,
+    book,
+    watchers,
+    logger: log('batches'),
+    now,
+    resolve: (options) => resolveOptions(options, settings, relays.names),
+    wake: () => {
+      dispatcher.pump();
+      mesh.workChanged();
+    },
+    handBack: (batch) => handBack(dispatch, batch),
+    whyWaiting: (record) =>
+      whyWaiting(record, {
+        workers: workers.working(),
+        storeFailing: dispatcher.storeFailing,
+        stopping: phase === 'stopping',
+        relays: relays.whyNot(record.options.relays),
+      }),
+    rate: (batch) => book.get(batch)?.meter.rate(monotonic()),
+    describeServer: snapshot,
+    stopping: () => phase === 'stopping',
+  });
+  const events = {
+    arrived: (worker: WorkerEntry): void => {
+      if (worker.home === undefined) mesh.workerArrived(worker.uuid);
+    },
+    left: (worker: WorkerEntry): void => mesh.workerLeft(worker.uuid, worker.leases.size > 0),
+  };
+  const access = new Access({
+    ...(settings.tokenWorker === undefined ? {} : { worker: settings.tokenWorker }),
+    ...(settings.tokenClient === undefined ? {} : { client: settings.tokenClient }),
+    ...(settings.tokenMesh === undefined ? {} : { peer: settings.tokenMesh }),
+  });
+  const parties = {
+    serverUuid: identity.uuid,
+    access,
+    workerSession: (line: ConstructorParameters<typeof WorkerSession>[0]['line']) =>
+      new WorkerSession({ context: dispatch, dispatcher, clockwork, results, events, line }),
+    clientSession: (line: ConstructorParameters<typeof ClientSession>[1]) => new ClientSession(batches, line),
+    acceptPeer: mesh.acceptPeer.bind(mesh),
+    admitBorrowed: (alive: Parameters<typeof mesh.admitBorrowed>[0]) => {
+      const admission = mesh.admitBorrowed(alive);
+      if (admission.ok) return { home: admission.home };
+      return {
+        code: admission.reason,
+        message: `this server does not take the worker in (${admission.reason}): go home`,
+      };
+    },
+  };
+  const gateway = new Gateway(http, {
+    access,
+    logger: log('gateway'),
+    begin: (...call) => beginConversation(parties, ...call),
+  });
+
+  const taken = await batches.start();
+  const restored = await restoreLeases(dispatch);
+  clockwork.start();
+  await mesh.start();
+  gateway.start();
+  phase = 'running';
+  const url = endpointUrl(identity.address);
+  logger.info(
+    {
+      part: 'server',
+      url,
+      server: identity.uuid,
+      data: folder,
+      relays: relays.names.length,
+      batches: taken,
+      leases: restored,
+    },
+    'server listens',
+  );
+  if (relays.names.length === 0) {
+    logger.warn(
+      { part: 'server' },
+      'no relay is configured, batches will wait: restart with --relay smtp://host:port',
+    );
+  }
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    phase = 'stopping';
+    mesh.leave();
+    const out = await drainDispatch(dispatch, dispatcher, clockwork, {
+      withinMs: settings.drain,
+      hurry: hurry.signal,
+    });
+    watchers.stop();
+    await mesh.stop();
+    await gateway.stop();
+    await new Promise<void>((resolve) => {
+      http.close(() => resolve());
+      http.closeAllConnections();
+    });
+    await store.stop();
+    logger.info(
+      { part: 'server', leases: out },
+      out === 0 ? 'server stopped, everything settled' : 'server stopped, leases wait for its return',
+    );
+  };
+  return {
+    uuid: identity.uuid,
+    endpoint: identity.address,
+    url,
+    snapshot,
+    stop: () => (stopped ??= stop()),
+    hurry: () => hurry.abort(),
+  };
+}

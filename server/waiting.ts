@@ -1,0 +1,27 @@
+import type { BatchRecord } from './batches/batch.ts';
+
+/** What the explanation of a standstill looks at. */
+export interface WaitingFacts {
+  readonly workers: number;
+  readonly storeFailing: boolean;
+  readonly stopping: boolean;
+  /** Why no relay takes mail of this batch; undefined when one does. */
+  readonly relays: string | undefined;
+}
+
+/** Why a batch does not move right now, in words for people; undefined while it moves or is over. */
+export function whyWaiting(
+  batch: Pick<BatchRecord, 'state' | 'counts'>,
+  facts: WaitingFacts,
+): string | undefined {
+  const { state, counts } = batch;
+  if (state === 'PAUSED') return 'paused: "mutirao resume" goes on with it';
+  if (state !== 'RUNNING' || counts.leased > 0) return undefined;
+  if (facts.stopping) return 'the server stops; it goes on after the next start';
+  if (facts.storeFailing) return 'the store cannot write (see the log): nothing is sent until it can';
+  if (counts.pending > 0) {
+    if (facts.workers === 0) return 'no worker is connected: start one with "mutirao worker"';
+    return facts.relays;
+  }
+  return counts.deferred > 0 ? `${counts.deferred} recipients wait for the time of their retry` : undefined;
+}
