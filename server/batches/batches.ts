@@ -35,6 +35,9 @@ export class Batches {
 
   constructor(context: BatchesContext) {
     this.#context = context;
+    context.book.onChange((batch) => {
+      if (batch.over) this.#logEnd(batch.current());
+    });
   }
 
   /** Takes up what was unfinished when the server stopped. */
@@ -128,6 +131,16 @@ export class Batches {
 
   describeServer(): Record<string, unknown> {
     return this.#context.describeServer();
+  }
+
+  #logEnd(record: BatchRecord): void {
+    const { sent, failed, unknown, cancelled } = record.counts;
+    const { uuid, maybeSent, secondReports, createdAt, finishedAt } = record;
+    const seconds = Math.round(((finishedAt ?? this.#context.now()) - createdAt) / 100) / 10;
+    this.#context.logger.info(
+      { batch: uuid, sent, failed, unknown, cancelled, maybeSent, secondReports, seconds },
+      record.state === 'CANCELLED' ? 'batch cancelled' : 'batch finished',
+    );
   }
 
   #mayAct(action: BatchAction, record: BatchRecord): void {

@@ -27,6 +27,8 @@ export class ClientSession {
   readonly #batches: Batches;
   readonly #line: ClientLine;
   readonly #watches = new Map<string, () => void>();
+  /** What is to happen right behind the answer. */
+  readonly #following: (() => void)[] = [];
   #submission: Submission | undefined;
 
   constructor(batches: Batches, line: ClientLine) {
@@ -38,6 +40,7 @@ export class ClientSession {
   async message(request: ClientRequest): Promise<void> {
     try {
       this.#line.send(await this.#answer(request));
+      for (const follow of this.#following.splice(0)) follow();
     } catch (error) {
       if (!(error instanceof RequestError) && !(error instanceof StoreError)) throw error;
       this.#line.send(
@@ -142,14 +145,9 @@ export class ClientSession {
   async #watch(uuid: string, everyMs: number | undefined): Promise<BatchRecord> {
     this.#watches.get(uuid)?.();
     const record = await this.#batches.get(uuid);
-    // the events follow the answer
-    queueMicrotask(() => {
-      const end = this.#batches.watch(
-        record,
-        (now) => this.#line.send({ EVENT: 'PROGRESS', BATCH: this.#info(now) }),
-        everyMs,
-      );
-      this.#watches.set(uuid, end);
+    this.#following.push(() => {
+      const tell = (now: BatchRecord): void => this.#line.send({ EVENT: 'PROGRESS', BATCH: this.#info(now) });
+      this.#watches.set(uuid, this.#batches.watch(record, tell, everyMs));
     });
     return record;
   }

@@ -30,7 +30,8 @@ export function taskSize(input: TaskSizeInput): number {
         ? FIRST_TASK_MINIMAL
         : connections * FIRST_TASK_PER_CONNECTION
       : Math.round((input.rate * input.taskMs) / 1000);
-  const share = Math.ceil(input.ready / (Math.max(input.workers, 1) * TAIL_TASKS_PER_WORKER));
+  const share =
+    input.workers <= 1 ? input.ready : Math.ceil(input.ready / (input.workers * TAIL_TASKS_PER_WORKER));
   const size = Math.min(Math.max(wanted, connections), Math.max(share, connections), MAX_TASK_RECIPIENTS);
   return Math.max(1, Math.min(size, input.ready));
 }
