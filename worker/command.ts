@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { v7 as uuidv7 } from 'uuid';
+import { addFlags, ConfigError, settingsOf, WORKER_SETTINGS, type WorkerSettings } from '../config/index.ts';
+import { createLogger, type Log } from '../logging/index.ts';
+import { startProcesses } from './processes.ts';
+import { compose } from './tasks/compose.ts';
+import { startWorker } from './worker.ts';
+
+const HELP = `
+Examples:
+  mutirao worker --server ws://127.0.0.1:8765
+  mutirao worker --server wss://mail-1.example.org:8765 --token-file /etc/mutirao/token --connections 50 --processes 4`;
+
+/** `mutirao worker`. */
+export function workerCommand(): Command {
+  const command = new Command('worker').description(
+    'run a worker: takes tasks from a server, sends their mail through relays, reports what became of it',
+  );
+  addFlags(command, WORKER_SETTINGS).addHelpText('after', HELP);
+  return command.action(async () => {
+    const settings = settingsOf(command, WORKER_SETTINGS);
+    if (settings.processes > 1) await runProcesses(settings);
+    else await runWorker(settings);
+  });
+}
+
+/** Runs one worker until SIGTERM or SIGINT; a second signal ends it at once. */
+async function runWorker(settings: WorkerSettings): Promise<void> {
+  const uuid = uuidv7();
+  const log = openLog(settings, settings.logFile ?? `.mutirao/worker/worker-${uuid}.log`);
+  try {
+    const worker = startWorker({
+      uuid,
+      servers: settings.server,
+      token: settings.token,
+      ca: settings.tlsCa === undefined ? undefined : readCa(settings.tlsCa),
+      connections: settings.connections,
+      inFlight: settings.inFlight,
+      heloName: settings.heloName,
+      drainMs: settings.drain,
+      compile: compose,
+      logger: log.logger,
+    });
+    await untilTold(() => worker.stop());
+  } finally {
+    await log.stop();
+  }
+}
+
+async function runProcesses(settings: WorkerSettings): Promise<void> {
+  const log = openLog(settings, 'none');
+  try {
+    const processes = startProcesses({
+      count: settings.processes,
+      program: process.argv[1] as string,
+      // The last one given counts.
+      args: [...process.argv.slice(2), '--processes', '1'],
+      logger: log.logger,
+    });
+    await untilTold(() => processes.stop());
+  } finally {
+    await log.stop();
+  }
+}
+
+/** Every signal calls `stop`; resolves when the first stop is done. */
+function untilTold(stop: () => Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onSignal = (): void => void stop().then(end, reject);
+    const end = (): void => {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+      process.off('disconnect', onSignal);
+      // The channel to a parent would keep the process alive.
+      if (process.connected) process.disconnect();
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    process.on('disconnect', onSignal);
+  });
+}
+
+function openLog(settings: WorkerSettings, file: string): Log {
+  return createLogger({
+    level: settings.verbose && settings.logLevel === 'info' ? 'debug' : settings.logLevel,
+    part: 'worker',
+    file,
+    secrets: settings.token === undefined ? [] : [settings.token],
+  });
+}
+
+function readCa(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(`--tls-ca ${path} cannot be read: give a PEM file (${(cause as Error).message})`, {
+      cause,
+    });
+  }
+}

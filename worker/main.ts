@@ -1,0 +1,8 @@
+import { workerCommand } from './command.ts';
+
+try {
+  await workerCommand().name('worker').parseAsync();
+} catch (error) {
+  process.stderr.write(`worker: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,22 @@
+import { compileMessage, specOf } from '../../mail/index.ts';
+import type { Message, TaskRecipient } from '../../protocol/index.ts';
+import type { CompiledMessage, RenderedMessage } from './contract.ts';
+
+/** Composes with `mail/`. Rejects with its MessageError, which names the field that is wrong. */
+export async function compose(message: Message, date: string): Promise<CompiledMessage> {
+  const compiled = compileMessage(specOf(message));
+  const from = compiled.from.address;
+  const sentAt = new Date(date);
+  return {
+    render(recipient: TaskRecipient): RenderedMessage {
+      const { bytes, to } = compiled.render({
+        address: recipient.ADDRESS,
+        name: recipient.NAME,
+        variables: recipient.VARIABLES,
+        messageId: recipient.MESSAGE_ID,
+        date: sentAt,
+      });
+      return { envelope: { from, to }, bytes };
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { SmtpFact } from '../../mail/index.ts';
+import type { Message, Relay, TaskRecipient } from '../../protocol/index.ts';
+
+/** The addresses of one SMTP transaction. `from` is empty for the null sender. */
+export interface Envelope {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What happened to one transaction: where it ended, how far it had got by the worker's own record, and the reply. */
+export type TransactionFact = SmtpFact;
+
+/** A message on its way: who it goes to, and its bytes with CRLF line ends, not dot-stuffed. */
+export interface RenderedMessage {
+  readonly envelope: Envelope;
+  readonly bytes: Uint8Array;
+}
+
+/** The message of a batch, composed once; what differs between recipients is filled in by `render`. */
+export interface CompiledMessage {
+  /** @throws when it cannot be made for this recipient, which is then refused for good. */
+  render(recipient: TaskRecipient): RenderedMessage;
+}
+
+/**
+ * Composes the message of a batch. `date` is the Date of every copy, ISO 8601.
+ * Rejects when the message cannot be composed by this worker: the task is then reported as failed for now.
+ */
+export type CompileMessage = (message: Message, date: string) => Promise<CompiledMessage>;
+
+/** A session with a relay, logged in. One transaction at a time. */
+export interface RelaySession {
+  /** Runs one transaction to its end. Never rejects: what went wrong is in the fact. */
+  send(envelope: Envelope, bytes: Uint8Array): Promise<TransactionFact>;
+  /** Clears up after the last transaction (RSET when it was refused). False: the session is over. */
+  ready(): Promise<boolean>;
+  /** Whether the next transaction can start as far as is known now. */
+  readonly isUsable: boolean;
+  /** Ends an idle session in an orderly way (QUIT); resolves when the connection is closed. Never rejects. */
+  close(): Promise<void>;
+  /** Ends it at once. A running transaction ends with what is known of it. */
+  abort(reason: string): void;
+}
+
+/** Opens a session. @throws SessionError */
+export type OpenSession = (relay: Relay) => Promise<RelaySession>;
+
+/** A session could not be made: the fact says where it ended and what the relay said. */
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+  readonly code = 'RELAY_SESSION';
+  readonly fact: TransactionFact;
+
+  constructor(fact: TransactionFact, cause?: unknown) {
+    super(`no session with the relay (${fact.stage}): ${fact.reply ?? fact.error ?? 'unknown'}`, { cause });
+    this.fact = fact;
+  }
+}

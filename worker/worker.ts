@@ -1,0 +1,285 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { ServerToWorker } from '../protocol/index.ts';
+import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from './link/backoff.ts';
+import { DEPART_WITHIN_MS, Journey, type Traveller } from './link/journey.ts';
+import { PING_EVERY_MS, SILENCE_MS } from './link/liveness.ts';
+import { PATIENCE_MS } from './link/route.ts';
+import type { Logger } from './logger.ts';
+import { Presence } from './presence.ts';
+import { NodemailerSession } from './smtp/session.ts';
+import { DEFAULT_TIMES, type SmtpTimes } from './smtp/times.ts';
+import type { CompileMessage, OpenSession } from './tasks/contract.ts';
+import { KEEP_RESULTS_MS, TaskRunner } from './tasks/runner.ts';
+
+/** How often leases, idle connections and old results are looked after, ms. */
+const SWEEP_MS = 1_000;
+/** Time for the last facts to be acknowledged when the worker is told to stop at once, ms. */
+const LAST_WORDS_MS = 1_000;
+/** Time to connect to a server, ms. */
+const CONNECT_WITHIN_MS = 10_000;
+/** An SMTP connection without work is closed after this, ms. */
+const IDLE_SESSION_MS = 10_000;
+
+export interface WorkerOptions {
+  /** Home server first, then its fallbacks. */
+  readonly servers: readonly string[];
+  readonly logger: Logger;
+  readonly compile: CompileMessage;
+  readonly token?: string;
+  /** PEM of the authorities for wss. */
+  readonly ca?: string;
+  /** SMTP connections per relay. */
+  readonly connections?: number;
+  /** Most transactions begun and not acknowledged; absent: twice the connections. */
+  readonly inFlight?: number;
+  readonly heloName?: string;
+  /** How long `stop()` waits for mails in flight, ms. */
+  readonly drainMs?: number;
+  readonly uuid?: string;
+  /** Replaces the SMTP session. */
+  readonly openSession?: OpenSession;
+  /** Times that tests shorten. */
+  readonly times?: Partial<WorkerTimes>;
+  readonly smtpTimes?: Partial<SmtpTimes>;
+}
+
+export interface WorkerTimes {
+  readonly connectWithinMs: number;
+  readonly patienceMs: number;
+  readonly departWithinMs: number;
+  readonly lookHomeEveryMs: number;
+  readonly keepResultsMs: number;
+  readonly pingEveryMs: number;
+  readonly silenceMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  readonly idleSessionMs: number;
+}
+
+export interface WorkerSnapshot {
+  readonly uuid: string;
+  readonly state: string;
+  readonly server: string;
+  readonly connected: boolean;
+  readonly tasks: number;
+  readonly inFlight: number;
+  readonly sent: number;
+  readonly failed: number;
+  readonly relays: readonly object[];
+}
+
+export interface RunningWorker {
+  readonly uuid: string;
+  /**
+   * Drains: takes nothing new, finishes what is in flight, hands back the rest, waits until all of it is acknowledged, at most
+   * `drainMs`. Called again while that runs, it ends at once: what is in flight is reported as far as it got.
+   */
+  stop(): Promise<void>;
+  snapshot(): WorkerSnapshot;
+}
+
+/** Starts a worker: it connects, works and reconnects until it is stopped. */
+export function startWorker(options: WorkerOptions): RunningWorker {
+  const worker = new Worker(options);
+  worker.start();
+  return worker;
+}
+
+/** Puts the parts together: journey (where to), presence (ALIVE), runner (tasks). Holds no rules of its own. */
+class Worker implements RunningWorker, Traveller {
+  readonly uuid: string;
+  readonly #drainMs: number;
+  readonly #logger: Logger;
+  readonly #journey: Journey;
+  readonly #presence: Presence;
+  readonly #runner: TaskRunner;
+  #sweeper: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | undefined;
+  #isDraining = false;
+  #hurry: (() => void) | undefined;
+  #whenClear: (() => void) | undefined;
+
+  constructor(options: WorkerOptions) {
+    const now = () => performance.now();
+    this.uuid = options.uuid ?? uuidv7();
+    this.#drainMs = options.drainMs ?? 25_000;
+    this.#logger = options.logger;
+    const connections = options.connections ?? 20;
+    const inFlight = options.inFlight ?? 2 * connections;
+    const times = options.times ?? {};
+    const smtpTimes: SmtpTimes = { ...DEFAULT_TIMES, ...options.smtpTimes };
+    const session = { times: smtpTimes, heloName: options.heloName };
+    this.#journey = new Journey(
+      {
+        servers: options.servers,
+        token: options.token,
+        ca: options.ca,
+        connectWithinMs: times.connectWithinMs ?? CONNECT_WITHIN_MS,
+        patienceMs: times.patienceMs ?? PATIENCE_MS,
+        departWithinMs: times.departWithinMs ?? DEPART_WITHIN_MS,
+        lookHomeEveryMs: times.lookHomeEveryMs,
+        liveness: {
+          pingEveryMs: times.pingEveryMs ?? PING_EVERY_MS,
+          silenceMs: times.silenceMs ?? SILENCE_MS,
+        },
+        backoff: {
+          baseMs: times.backoffBaseMs ?? BACKOFF_BASE_MS,
+          capMs: times.backoffCapMs ?? BACKOFF_CAP_MS,
+        },
+      },
+      this,
+      options.logger,
+      now,
+    );
+    this.#presence = new Presence(
+      { worker: this.uuid, connections, inFlight },
+      {
+        status: () => this.#status(),
+        papers: () => this.#journey.papers,
+        send: (alive) => this.#journey.send(this.#journey.url, alive),
+      },
+      now,
+    );
+    this.#runner = new TaskRunner(
+      {
+        worker: this.uuid,
+        connections,
+        inFlight,
+        keepResultsMs: times.keepResultsMs ?? KEEP_RESULTS_MS,
+        pool: { idleMs: times.idleSessionMs ?? IDLE_SESSION_MS },
+      },
+      options.compile,
+      options.openSession ?? ((relay) => NodemailerSession.open(relay, session)),
+      {
+        report: (origin, report) => this.#journey.send(origin, report),
+        unanswered: (origin) => {
+          if (origin === this.#journey.url) this.#journey.reconnect('reports are not answered');
+        },
+        changed: () => this.#changed(),
+      },
+      options.logger,
+      now,
+    );
+  }
+
+  start(): void {
+    this.#logger.info({ worker: this.uuid, server: this.#journey.url }, 'worker starts');
+    this.#sweeper = setInterval(() => this.#runner.sweep(), SWEEP_MS);
+    this.#journey.start();
+  }
+
+  stop(): Promise<void> {
+    if (this.#stopping === undefined) this.#stopping = this.#drain();
+    else this.#hurry?.();
+    return this.#stopping;
+  }
+
+  snapshot(): WorkerSnapshot {
+    const { state, url, isUp } = this.#journey;
+    return { uuid: this.uuid, state, server: url, connected: isUp, ...this.#runner.snapshot() };
+  }
+
+  arrived(url: string): void {
+    this.#runner.worksFor(url);
+    this.#presence.arrived();
+    this.#runner.present(url);
+  }
+
+  lost(url: string): void {
+    this.#presence.lost();
+    this.#runner.orphaned(url);
+  }
+
+  pack(url: string): void {
+    this.#runner.handBackAll('the worker leaves', url);
+    this.#presence.say();
+  }
+
+  isPacked(url: string): boolean {
+    return this.#runner.isClear(url);
+  }
+
+  message(url: string, message: ServerToWorker): void {
+    if ('STATUS' in message) {
+      if (message.STATUS === 'ACK') this.#runner.acknowledged(url, message.TASK_UUID);
+      else {
+        const { CODE, MESSAGE } = message.ERROR;
+        this.#logger.warn({ code: CODE, said: MESSAGE.slice(0, 300) }, 'the server answers NACK');
+        this.#runner.refused(url);
+      }
+      return;
+    }
+    switch (message.TASK) {
+      case 'SEND':
+        this.#presence.tookTask();
+        this.#runner.accept(url, message);
+        // It crossed the word that nothing is wanted any more.
+        if (!this.#isWelcoming) this.#runner.handBack(url, [message.TASK_UUID], 'the worker leaves');
+        return;
+      case 'NO_TASK':
+        this.#presence.noTask();
+        return;
+      case 'LEASES':
+        this.#runner.renewed(url, message.RENEWED, this.#presence.answered(), message.LEASE_S * 1000);
+        this.#runner.lost(url, message.LOST);
+        return;
+      case 'HAND_BACK':
+        this.#runner.handBack(url, message.TASKS, 'asked back by the server');
+        return;
+      case 'REDIRECT':
+      case 'RETURN':
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  get #isWelcoming(): boolean {
+    return !this.#isDraining && this.#journey.isStaying;
+  }
+
+  #status() {
+    const url = this.#journey.url;
+    const { tasks, renewEveryMs } = this.#runner.leases(url);
+    return { openSlots: this.#isWelcoming ? this.#runner.openSlots(url) : 0, leases: tasks, renewEveryMs };
+  }
+
+  #changed(): void {
+    this.#presence.changed();
+    this.#journey.settled();
+    if (this.#runner.isClear()) this.#whenClear?.();
+  }
+
+  async #drain(): Promise<void> {
+    this.#logger.info({ ...this.#runner.snapshot() }, 'worker stops');
+    this.#isDraining = true;
+    this.#presence.leave();
+    this.#runner.handBackAll('the worker stops');
+    const isClear = await this.#untilClear(this.#drainMs);
+    if (!isClear) {
+      this.#hurry = undefined;
+      await this.#runner.close('now');
+      if (this.#journey.isUp) await this.#untilClear(LAST_WORDS_MS);
+    } else await this.#runner.close('orderly');
+    clearInterval(this.#sweeper);
+    this.#presence.stop();
+    await this.#journey.stop();
+    this.#logger.info({ unreported: this.#runner.snapshot().tasks }, 'worker stopped');
+  }
+
+  /** True: nothing is held any more. False: the time is over, or somebody is in a hurry. */
+  #untilClear(withinMs: number): Promise<boolean> {
+    if (this.#runner.isClear()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (isClear: boolean): void => {
+        clearTimeout(timer);
+        this.#whenClear = undefined;
+        this.#hurry = undefined;
+        resolve(isClear);
+      };
+      const timer = setTimeout(() => end(false), withinMs);
+      this.#whenClear = () => end(true);
+      this.#hurry = () => end(false);
+    });
+  }
+}
