@@ -1,17 +1,37 @@
+import type { StateCounts } from '../batches/batch.ts';
 import type { BatchStore } from '../batches/store.ts';
 import type { TaskStore } from '../dispatch/store.ts';
 import type { LoanStore } from '../mesh/store.ts';
+
+/** What a reading of every row finds. */
+export interface Audit {
+  /** The states counted anew. */
+  readonly counts: StateCounts;
+  /** What does not fit together, for people; empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+export interface StoreSnapshot {
+  /** `sqlite`. */
+  readonly kind: string;
+  /** File or address, without secrets. */
+  readonly location: string;
+  /** Commits since the start. */
+  readonly transactions: number;
+  /** Operations asked for and not yet begun. */
+  readonly queued: number;
+}
 
 /** A durable store. Its users each declare the part they need; every backend passes one contract suite. */
 export interface Store extends BatchStore, TaskStore, LoanStore {
   /** @throws StoreError STORE_IN_USE, STORE_NOT_WRITABLE, STORE_TOO_NEW. */
   start(): Promise<void>;
-  /** Commits what was asked for, and closes. */
+  /** Commits what was asked for, and closes. What is asked for later is refused with STORE_UNAVAILABLE. */
   stop(): Promise<void>;
   /**
    * Reads every row and counts the states of a batch anew: what the counters must equal. For tests and for `verify`;
    * its cost grows with the batch.
    */
-  audit(uuid: string): Promise<{ readonly counts: import('../batches/batch.ts').StateCounts; readonly problems: readonly string[] }>;
-  snapshot(): { readonly kind: string; readonly location: string; readonly transactions: number; readonly queued: number };
+  audit(uuid: string): Promise<Audit>;
+  snapshot(): StoreSnapshot;
 }

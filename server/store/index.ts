@@ -1,0 +1,3 @@
+export * from './errors.ts';
+export * from './sqlite/sqlite-store.ts';
+export * from './store.ts';

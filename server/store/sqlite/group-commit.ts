@@ -1,0 +1,186 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { StoreError } from '../errors.ts';
+import { storageFailure } from './failure.ts';
+
+/** A group takes no more operations after this time, ms, so that sockets are served between two groups. */
+const GROUP_BUDGET_MS = 25;
+
+/** Operations that may wait. Callers wait for their answers before they ask on; this bounds the damage of one that does not. */
+const MAX_QUEUED = 100_000;
+
+/** What must happen to memory when a group ends. */
+export interface GroupHooks {
+  /** Writes what is changed only in memory, before the commit. */
+  flush(): void;
+  committed(): void;
+  /** Forgets whatever the group changed in memory. */
+  rolledBack(): void;
+}
+
+interface Operation {
+  readonly kind: 'read' | 'write';
+  readonly run: () => unknown;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: all operations asked for in one turn of the event loop share one transaction, and so one flush of the
+ * disk; their promises resolve after the commit. Operations run in the order in which they were asked for, except that
+ * reads wait for the end of their group: what they see is committed, and they need no room on the disk.
+ *
+ * - An operation refuses (throws a StoreError) before its first write, so that a refusal concerns nobody else.
+ * - Trouble with the storage (disk full, …) rolls the group back and rejects all of it with STORE_UNAVAILABLE. The next
+ *   group tries anew.
+ * - Any other error is a mistake in one operation: the group is rolled back and run again one by one, so that only the
+ *   culprit is rejected.
+ */
+export class GroupCommit {
+  readonly #database: DatabaseSync;
+  readonly #hooks: GroupHooks;
+  #queue: Operation[] = [];
+  #scheduled: NodeJS.Immediate | undefined;
+  #closed = false;
+  #transactions = 0;
+
+  constructor(database: DatabaseSync, hooks: GroupHooks) {
+    this.#database = database;
+    this.#hooks = hooks;
+  }
+
+  get transactions(): number {
+    return this.#transactions;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  write<T>(run: () => T): Promise<T> {
+    return this.#enqueue('write', run);
+  }
+
+  read<T>(run: () => T): Promise<T> {
+    return this.#enqueue('read', run);
+  }
+
+  /** Runs what was asked for, and refuses what comes later. */
+  close(): void {
+    this.#closed = true;
+    clearImmediate(this.#scheduled);
+    while (this.#queue.length > 0) this.#runGroup();
+  }
+
+  #enqueue<T>(kind: Operation['kind'], run: () => T): Promise<T> {
+    if (this.#closed) {
+      return Promise.reject(
+        new StoreError('STORE_UNAVAILABLE', 'the store is closed; the server is stopping'),
+      );
+    }
+    if (this.#queue.length >= MAX_QUEUED) {
+      return Promise.reject(
+        new StoreError('STORE_UNAVAILABLE', `${MAX_QUEUED} operations wait for the store; try again`),
+      );
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ kind, run, resolve, reject });
+      this.#scheduled ??= setImmediate(() => this.#turn());
+    });
+  }
+
+  #turn(): void {
+    this.#scheduled = undefined;
+    this.#runGroup();
+    if (this.#queue.length > 0) this.#scheduled ??= setImmediate(() => this.#turn());
+  }
+
+  #runGroup(): void {
+    const queue = this.#queue;
+    const writes: Operation[] = [];
+    const reads: Operation[] = [];
+    const answers: (() => void)[] = [];
+    const end = performance.now() + GROUP_BUDGET_MS;
+    let taken = 0;
+    const failure = this.#transaction(() => {
+      for (const operation of queue) {
+        if (taken > 0 && performance.now() > end) break;
+        taken++;
+        if (operation.kind === 'read') reads.push(operation);
+        else {
+          writes.push(operation);
+          answers.push(runOne(operation));
+        }
+      }
+    }, queue);
+    this.#queue = queue.slice(taken);
+    if (failure === undefined) for (const answer of answers) answer();
+    else this.#fail(writes, failure.error);
+    for (const read of reads) answerRead(read);
+  }
+
+  /** Runs `body` in a transaction; tells what made it roll back. A group of reads needs none. */
+  #transaction(body: () => void, group: readonly Operation[]): { readonly error: unknown } | undefined {
+    if (!group.some((operation) => operation.kind === 'write')) {
+      body();
+      return undefined;
+    }
+    try {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      this.#database.exec('BEGIN IMMEDIATE');
+      body();
+      this.#hooks.flush();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#rollBack();
+      return { error };
+    }
+    this.#transactions++;
+    this.#hooks.committed();
+    return undefined;
+  }
+
+  #rollBack(): void {
+    this.#hooks.rolledBack();
+    // SQLite ends the transaction by itself after some errors of the storage, and may be unable to end it after others:
+    // then the next group tries again.
+    try {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    } catch {}
+  }
+
+  #fail(writes: readonly Operation[], error: unknown): void {
+    const storage = storageFailure(error);
+    const [first] = writes;
+    if (storage !== undefined) for (const operation of writes) operation.reject(storage);
+    else if (writes.length === 1) first?.reject(error);
+    else for (const operation of writes) this.#runAlone(operation);
+  }
+
+  #runAlone(operation: Operation): void {
+    let answer: (() => void) | undefined;
+    const failure = this.#transaction(() => {
+      answer = runOne(operation);
+    }, [operation]);
+    if (failure === undefined) answer?.();
+    else operation.reject(storageFailure(failure.error) ?? failure.error);
+  }
+}
+
+/** Runs a write, and tells how to answer it once it is committed. */
+function runOne(operation: Operation): () => void {
+  try {
+    const value = operation.run();
+    return () => operation.resolve(value as never);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return () => operation.reject(error);
+  }
+}
+
+function answerRead(read: Operation): void {
+  try {
+    read.resolve(read.run() as never);
+  } catch (error) {
+    read.reject(storageFailure(error) ?? error);
+  }
+}

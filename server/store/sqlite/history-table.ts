@@ -1,0 +1,197 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { MAX_REPLY_CHARS, type SeqRange, type SeqRanges } from '../../../protocol/index.ts';
+import type { ClaimedRecipient, Outcome } from '../../dispatch/store.ts';
+import { claimed } from './recipient-table.ts';
+
+export type HistoryState = 'pending' | 'leased' | 'deferred' | 'sent' | 'failed' | 'unknown' | 'cancelled';
+
+export interface HistoryRow {
+  readonly seq: number;
+  readonly state: HistoryState;
+  readonly maybe_sent: number;
+  readonly accepted_twice: number;
+}
+
+type ClaimRow = [
+  seq: number,
+  address: string,
+  name: string | null,
+  vars: string | null,
+  attempts: number,
+  maybe: number,
+];
+
+/** Told instead of a relay's reply when there is none. */
+const WORKER_LOST = 'the worker was lost before it reported';
+
+/** The recipients that did not go smoothly, one row each (see schema.ts). */
+export class HistoryTable {
+  readonly #pending: StatementSync;
+  readonly #within: StatementSync;
+  readonly #setState: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #record: StatementSync;
+  readonly #deleteUnmarked: StatementSync;
+  readonly #insertMarked: StatementSync;
+  readonly #mark: StatementSync;
+  readonly #insertAcceptedTwice: StatementSync;
+  readonly #acceptTwice: StatementSync;
+  readonly #cancelWaiting: StatementSync;
+  readonly #retryFailed: StatementSync;
+  readonly #putBack: StatementSync;
+  readonly #promote: StatementSync;
+  readonly #nextDue: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    const range = 'batch = ? AND seq BETWEEN ? AND ?';
+    this.#pending = database.prepare(`
+      SELECT h.seq, r.address, r.name, r.variables, h.attempts, h.maybe_sent
+      FROM history h JOIN recipient r ON r.batch = h.batch AND r.seq = h.seq
+      WHERE h.batch = ? AND h.state = 'pending' ORDER BY h.seq LIMIT ?`);
+    this.#pending.setReturnArrays(true);
+    this.#within = database.prepare(`
+      SELECT seq, state, maybe_sent, accepted_twice FROM history WHERE ${range} ORDER BY seq`);
+    this.#setState = database.prepare(`UPDATE history SET state = ?, due_at = NULL WHERE ${range}`);
+    this.#insert = database.prepare(`
+      INSERT INTO history (state, attempts, charged, due_at, maybe_sent, relay, reply, at, batch, seq)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#record = database.prepare(`
+      UPDATE history SET state = ?, attempts = attempts + ?, charged = ?, due_at = ?, maybe_sent = max(maybe_sent, ?),
+        relay = ?, reply = ?, at = ?
+      WHERE batch = ? AND seq = ?`);
+    this.#deleteUnmarked = database.prepare(
+      `DELETE FROM history WHERE ${range} AND maybe_sent = 0 AND accepted_twice = 0`,
+    );
+    this.#insertMarked = database.prepare(`
+      INSERT INTO history (state, maybe_sent, relay, reply, at, batch, seq) VALUES (?, 1, ?, '${WORKER_LOST}', ?, ?, ?)`);
+    this.#mark = database.prepare(`
+      UPDATE history SET maybe_sent = 1, relay = ?, reply = '${WORKER_LOST}', at = ? WHERE ${range}`);
+    this.#insertAcceptedTwice = database.prepare(`
+      INSERT INTO history (state, accepted_twice, relay, at, batch, seq) VALUES ('sent', 1, ?, ?, ?, ?)`);
+    this.#acceptTwice = database.prepare('UPDATE history SET accepted_twice = 1 WHERE batch = ? AND seq = ?');
+    this.#cancelWaiting = database.prepare(`
+      UPDATE history SET state = 'cancelled', due_at = NULL WHERE batch = ? AND state IN ('pending', 'deferred')`);
+    this.#retryFailed = database.prepare(`
+      UPDATE history SET state = 'pending', attempts = 0, charged = 0 WHERE batch = ? AND state = 'failed'`);
+    this.#putBack = database.prepare(`
+      UPDATE history SET state = 'deferred', due_at = ?, attempts = attempts - charged, charged = 0
+      WHERE ${range} AND state = 'failed'`);
+    this.#promote = database.prepare(`
+      UPDATE history SET state = 'pending', due_at = NULL
+      WHERE batch = :batch AND seq IN (
+        SELECT seq FROM history WHERE batch = :batch AND state = 'deferred' AND due_at <= :now
+        ORDER BY due_at LIMIT :limit)`);
+    this.#nextDue = database.prepare(`
+      SELECT min(due_at) AS due FROM history WHERE batch = ? AND state = 'deferred'`);
+  }
+
+  /** The first recipients that are pending again. */
+  pending(batch: number, limit: number): ClaimedRecipient[] {
+    const rows = this.#pending.all(batch, limit) as unknown as ClaimRow[];
+    return rows.map(([seq, address, name, vars, attempts, maybe]) =>
+      claimed(seq, address, name, vars, attempts, maybe === 1),
+    );
+  }
+
+  within(batch: number, [from, to]: SeqRange): readonly HistoryRow[] {
+    return this.#within.all(batch, from, to) as unknown as HistoryRow[];
+  }
+
+  /** All of these have rows. */
+  setState(batch: number, ranges: SeqRanges, state: HistoryState): void {
+    for (const [from, to] of ranges) this.#setState.run(state, batch, from, to);
+  }
+
+  /** All of these have rows, and are sent: only those with something to remember keep theirs. */
+  sent(batch: number, ranges: SeqRanges): void {
+    for (const [from, to] of ranges) {
+      const { changes } = this.#deleteUnmarked.run(batch, from, to);
+      if (Number(changes) <= to - from) this.#setState.run('sent', batch, from, to);
+    }
+  }
+
+  /** Writes what became of one recipient; `again`: it has a row. Tells whether it is newly marked as maybe sent. */
+  record(
+    batch: number,
+    outcome: Outcome,
+    as: HistoryState,
+    relay: string,
+    now: number,
+    again: boolean,
+  ): boolean {
+    const { seq } = outcome;
+    const charged = outcome.charged ? 1 : 0;
+    const dueAt = as === 'deferred' ? (outcome.dueAt ?? now) : null;
+    const maybeSent = outcome.maybeSent === true;
+    const reply = outcome.reply.slice(0, MAX_REPLY_CHARS);
+    const wasMarked = again && maybeSent && this.within(batch, [seq, seq])[0]?.maybe_sent === 1;
+    (again ? this.#record : this.#insert).run(
+      as,
+      charged,
+      charged,
+      dueAt,
+      maybeSent ? 1 : 0,
+      relay,
+      reply,
+      now,
+      batch,
+      seq,
+    );
+    return maybeSent && !wasMarked;
+  }
+
+  /** Marks recipients that have rows as maybe sent; tells how many were not yet. */
+  mark(batch: number, ranges: SeqRanges, relay: string, now: number): number {
+    let marked = 0;
+    for (const range of ranges) {
+      marked += this.within(batch, range).filter((row) => row.maybe_sent === 0).length;
+      this.#mark.run(relay, now, batch, ...range);
+    }
+    return marked;
+  }
+
+  /** Gives recipients without a row one that marks them as maybe sent. */
+  insertMarked(batch: number, ranges: SeqRanges, as: HistoryState, relay: string, now: number): void {
+    for (const [from, to] of ranges) {
+      for (let seq = from; seq <= to; seq++) this.#insertMarked.run(as, relay, now, batch, seq);
+    }
+  }
+
+  /** A sent recipient without a row was accepted a second time. */
+  insertAcceptedTwice(batch: number, seq: number, relay: string, now: number): void {
+    this.#insertAcceptedTwice.run(relay, now, batch, seq);
+  }
+
+  /** A sent recipient with a row was accepted a second time. */
+  acceptTwice(batch: number, seq: number): void {
+    this.#acceptTwice.run(batch, seq);
+  }
+
+  /** Pending and deferred become cancelled; its cost grows with their number. */
+  cancelWaiting(batch: number): void {
+    this.#cancelWaiting.run(batch);
+  }
+
+  /** Failed become pending; its cost grows with their number, which it tells. */
+  retryFailed(batch: number): number {
+    return Number(this.#retryFailed.run(batch).changes);
+  }
+
+  /** Failed ones among these become deferred; tells how many. */
+  putBack(batch: number, ranges: SeqRanges, dueAt: number): number {
+    let changed = 0;
+    for (const [from, to] of ranges) changed += Number(this.#putBack.run(dueAt, batch, from, to).changes);
+    return changed;
+  }
+
+  /** Deferred ones whose time has come become pending, the longest due first; tells how many. */
+  promote(batch: number, now: number, limit: number): number {
+    return Number(this.#promote.run({ batch, now, limit }).changes);
+  }
+
+  /** When the next deferred one is due. */
+  nextDue(batch: number): number | undefined {
+    const { due } = this.#nextDue.get(batch) as { due: number | null };
+    return due ?? undefined;
+  }
+}

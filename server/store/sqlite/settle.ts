@@ -1,0 +1,99 @@
+import {
+  countSeqs,
+  hasSeq,
+  intersectRanges,
+  rangesOf,
+  type SeqRanges,
+  subtractRanges,
+  unionRanges,
+} from '../../../protocol/index.ts';
+import type { Outcome, Settled, Settlement } from '../../dispatch/store.ts';
+import { type CommittedBatch, conclude, figuresOf, move } from './batch-table.ts';
+import { giveBack, leave } from './give-back.ts';
+import type { HistoryState } from './history-table.ts';
+import { acceptLate } from './late-sent.ts';
+import type { Tables } from './tables.ts';
+import { isLive, type Task } from './task-table.ts';
+
+/** Applies the results of a task, live or over. */
+export function settle(tables: Tables, settlement: Settlement): Settled | undefined {
+  const task = tables.tasks.find(settlement.task);
+  if (task === undefined) return undefined;
+  const batch = tables.batches.byId(task.batch);
+  const late = intersectRanges(settlement.sent, task.gone);
+  let applied = 0;
+  let secondReports = 0;
+  if (isLive(task) || late.length > 0) {
+    tables.batches.change(batch);
+    tables.tasks.change(task);
+    if (late.length > 0) {
+      task.gone = subtractRanges(task.gone, late);
+      const facts = acceptLate(tables, batch, late, task.relay, settlement.now);
+      applied += facts.applied;
+      secondReports = facts.secondReports;
+    }
+    applied += applyLive(tables, batch, task, settlement);
+    conclude(batch, settlement.now);
+  }
+  return {
+    batch: batch.uuid,
+    figures: figuresOf(batch),
+    remaining: countSeqs(task.again) + countSeqs(task.fresh),
+    applied,
+    secondReports,
+  };
+}
+
+/** Results of recipients that the task still leases; tells how many of those named changed state. */
+function applyLive(tables: Tables, batch: CommittedBatch, task: Task, settlement: Settlement): number {
+  const { outcomes, returned, done, now } = settlement;
+  const sentAgain = intersectRanges(settlement.sent, task.again);
+  const sentFresh = intersectRanges(settlement.sent, task.fresh);
+  task.again = subtractRanges(task.again, sentAgain);
+  task.fresh = subtractRanges(task.fresh, sentFresh);
+  const sent = countSeqs(sentAgain) + countSeqs(sentFresh);
+  move(batch, 'leased', 'sent', sent);
+  tables.history.sent(batch.id, sentAgain);
+
+  const tried = applyOutcomes(tables, batch, task, outcomes, now);
+  // One span for those sent and those that failed between them: their rows tell them apart.
+  tables.spans.add(batch.id, 'settled', unionRanges(sentFresh, tried.fresh));
+
+  let applied = sent + tried.count;
+  if (returned.length > 0) {
+    applied += giveBack(tables, batch, task, {
+      again: intersectRanges(returned, task.again),
+      fresh: intersectRanges(returned, task.fresh),
+    });
+  }
+  if (done && isLive(task)) giveBack(tables, batch, task, task);
+  return applied;
+}
+
+/** Writes the rows of those not simply sent; the fresh ones among them are still to be put into a settled span. */
+function applyOutcomes(
+  tables: Tables,
+  batch: CommittedBatch,
+  task: Task,
+  outcomes: readonly Outcome[],
+  now: number,
+): { readonly count: number; readonly fresh: SeqRanges } {
+  if (outcomes.length === 0) return { count: 0, fresh: [] };
+  const applied = new Set<number>();
+  for (const outcome of outcomes) {
+    const again = hasSeq(task.again, outcome.seq);
+    if (applied.has(outcome.seq) || !(again || hasSeq(task.fresh, outcome.seq))) continue;
+    applied.add(outcome.seq);
+    const state = stateAfter(outcome, batch);
+    if (tables.history.record(batch.id, outcome, state, task.relay, now, again)) batch.maybeSent++;
+    move(batch, 'leased', state, 1);
+  }
+  const seqs = rangesOf(applied);
+  const fresh = intersectRanges(seqs, task.fresh);
+  leave(task, intersectRanges(seqs, task.again), fresh);
+  return { count: applied.size, fresh };
+}
+
+function stateAfter(outcome: Outcome, batch: CommittedBatch): Exclude<HistoryState, 'leased' | 'sent'> {
+  return outcome.state === 'deferred' && batch.state === 'CANCELLED' ? 'cancelled' : outcome.state;
+}

@@ -1,0 +1,233 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { SeqRanges } from '../../../protocol/index.ts';
+import type { BatchFigures, BatchRecord } from '../../batches/batch.ts';
+import type { BatchDraft, ListedState, RecipientDetail, StoredRecipient } from '../../batches/store.ts';
+import type { Claim, ClaimRequest, Expiry, Lease, Moved, Settled, Settlement } from '../../dispatch/store.ts';
+import type { LoanRecord } from '../../mesh/store.ts';
+import { StoreError } from '../errors.ts';
+import type { Audit, Store, StoreSnapshot } from '../store.ts';
+import * as actions from './actions.ts';
+import { audit } from './audit.ts';
+import { claim } from './claim.ts';
+import { type Connection, connect } from './connection.ts';
+import { expire } from './expire.ts';
+import { GroupCommit } from './group-commit.ts';
+import { Housekeeping, type StoreLogger } from './housekeeping.ts';
+import { type CommitEnd, Intake, recordOf } from './intake.ts';
+import { Lists } from './lists.ts';
+import { settle } from './settle.ts';
+import { Tables } from './tables.ts';
+
+export interface SqliteOptions {
+  /** Data folder; made when it is not there. One process at a time. */
+  readonly folder: string;
+  readonly logger?: StoreLogger;
+  /** ms since the epoch; for the housekeeping. */
+  readonly now?: () => number;
+}
+
+/** What a started store consists of. */
+interface Parts {
+  readonly connection: Connection;
+  readonly tables: Tables;
+  readonly commits: GroupCommit;
+  readonly intake: Intake;
+  readonly lists: Lists;
+  readonly housekeeping: Housekeeping;
+}
+
+/** The store in one SQLite file in the data folder. Call `start` before anything else. */
+export function openSqliteStore(options: SqliteOptions): SqliteStore {
+  return new SqliteStore(options);
+}
+
+/**
+ * Every operation is a synchronous function over the tables; this class only puts it into a group (see GroupCommit). New →
+ * started → stopped; it is not started twice.
+ */
+export class SqliteStore implements Store {
+  readonly #options: SqliteOptions;
+  #parts: Parts | undefined;
+  #stopped = false;
+
+  constructor(options: SqliteOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    if (this.#parts !== undefined || this.#stopped) return;
+    const { folder, logger, now = Date.now } = this.#options;
+    const connection = connect(folder);
+    const { database } = connection;
+    const tables = new Tables(database);
+    const commits = new GroupCommit(database, tables);
+    const intake = new Intake(tables);
+    const housekeeping = new Housekeeping(commits, tables, intake, { logger, now });
+    this.#parts = { connection, tables, commits, intake, lists: new Lists(database), housekeeping };
+    housekeeping.start();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#parts?.housekeeping.stop();
+    this.#parts?.commits.close();
+    this.#parts?.connection.close();
+  }
+
+  snapshot(): StoreSnapshot {
+    return {
+      kind: 'sqlite',
+      location: this.#parts?.connection.file ?? this.#options.folder,
+      transactions: this.#parts?.commits.transactions ?? 0,
+      queued: this.#parts?.commits.queued ?? 0,
+    };
+  }
+
+  /** Works on the connection between two groups: for tests and for maintenance. */
+  withConnection<T>(work: (database: DatabaseSync) => T): T {
+    return work(this.#started.connection.database);
+  }
+
+  findKey(key: string): Promise<{ uuid: string; fingerprint: string } | undefined> {
+    return this.#read(({ tables }) => tables.batches.byKey(key));
+  }
+
+  openBatch(draft: BatchDraft): Promise<void> {
+    return this.#write(({ intake }) => intake.open(draft));
+  }
+
+  addRecipients(uuid: string, from: number, rows: readonly StoredRecipient[]): Promise<void> {
+    return this.#write(({ intake }) => intake.add(uuid, from, rows));
+  }
+
+  commitBatch(uuid: string, end: CommitEnd): Promise<BatchRecord> {
+    return this.#write(({ intake }) => intake.commit(uuid, end));
+  }
+
+  async dropOpenBatch(uuid: string): Promise<void> {
+    await this.#started.housekeeping.drop(uuid);
+  }
+
+  getBatch(uuid: string): Promise<BatchRecord | undefined> {
+    return this.#read(({ tables }) => {
+      const batch = tables.batches.committed(uuid);
+      return batch === undefined ? undefined : recordOf(tables, batch, true);
+    });
+  }
+
+  listBatches(limit: number): Promise<readonly BatchRecord[]> {
+    return this.#read(({ tables }) =>
+      tables.batches.newest(limit).map((batch) => recordOf(tables, batch, false)),
+    );
+  }
+
+  unfinishedBatches(): Promise<readonly BatchRecord[]> {
+    return this.#read(({ tables }) =>
+      tables.batches.unfinished().map((batch) => recordOf(tables, batch, true)),
+    );
+  }
+
+  listRecipients(
+    uuid: string,
+    state: ListedState,
+    after: number,
+    limit: number,
+  ): Promise<readonly RecipientDetail[]> {
+    return this.#read(({ tables, lists }) => {
+      const batch = tables.batches.committed(uuid);
+      return batch === undefined ? [] : lists.list(batch.id, state, after, limit);
+    });
+  }
+
+  pauseBatch(uuid: string): Promise<BatchFigures | undefined> {
+    return this.#write(({ tables }) => actions.pause(tables, uuid));
+  }
+
+  resumeBatch(uuid: string): Promise<BatchFigures | undefined> {
+    return this.#write(({ tables }) => actions.resume(tables, uuid));
+  }
+
+  cancelBatch(uuid: string, now: number): Promise<BatchFigures | undefined> {
+    return this.#write(({ tables }) => actions.cancel(tables, uuid, now));
+  }
+
+  retryFailed(uuid: string): Promise<{ figures: BatchFigures; changed: number } | undefined> {
+    return this.#write(({ tables }) => actions.retryFailed(tables, uuid));
+  }
+
+  claim(request: ClaimRequest): Promise<Claim | undefined> {
+    return this.#write(({ tables }) => claim(tables, request));
+  }
+
+  settle(settlement: Settlement): Promise<Settled | undefined> {
+    return this.#write(({ tables }) => settle(tables, settlement));
+  }
+
+  expire(expiry: Expiry): Promise<(Moved & { readonly marked: number }) | undefined> {
+    return this.#write(({ tables }) => expire(tables, expiry));
+  }
+
+  leases(): Promise<readonly Lease[]> {
+    return this.#read(({ tables }) =>
+      tables.tasks.live().map((task) => ({
+        task: task.uuid,
+        batch: tables.batches.byId(task.batch).uuid,
+        worker: task.worker,
+        relay: task.relay,
+        remaining: [...task.again, ...task.fresh],
+        claimedAt: task.claimedAt,
+      })),
+    );
+  }
+
+  promoteDue(
+    now: number,
+    limit: number,
+  ): Promise<{ readonly moved: readonly Moved[]; readonly nextDueAt?: number }> {
+    return this.#write(({ tables }) => actions.promoteDue(tables, now, limit));
+  }
+
+  putBack(batch: string, seqs: SeqRanges, dueAt: number): Promise<Moved | undefined> {
+    return this.#write(({ tables }) => actions.putBack(tables, batch, seqs, dueAt));
+  }
+
+  openLoans(): Promise<readonly LoanRecord[]> {
+    return this.#read(({ tables }) => tables.loans.open());
+  }
+
+  saveLoans(loans: readonly LoanRecord[]): Promise<void> {
+    return this.#write(({ tables }) => tables.loans.save(loans));
+  }
+
+  endLoan(loan: string, returned: boolean): Promise<void> {
+    return this.#write(({ tables }) => tables.loans.end(loan, returned));
+  }
+
+  loanTotals(): Promise<{ readonly made: number; readonly returned: number; readonly lost: number }> {
+    return this.#read(({ tables }) => tables.loans.totals());
+  }
+
+  audit(uuid: string): Promise<Audit> {
+    return this.#read(({ tables, connection }) => {
+      const batch = tables.batches.committed(uuid);
+      if (batch === undefined) throw new RangeError(`there is no batch ${uuid}`);
+      return audit(connection.database, tables, batch);
+    });
+  }
+
+  async #write<T>(work: (parts: Parts) => T): Promise<T> {
+    const parts = this.#started;
+    return parts.commits.write(() => work(parts));
+  }
+
+  async #read<T>(work: (parts: Parts) => T): Promise<T> {
+    const parts = this.#started;
+    return parts.commits.read(() => work(parts));
+  }
+
+  get #started(): Parts {
+    if (this.#parts !== undefined) return this.#parts;
+    throw new StoreError('STORE_UNAVAILABLE', 'the store is not started');
+  }
+}

@@ -1,0 +1,45 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { BatchTable } from './batch-table.ts';
+import { ContentTable } from './content-table.ts';
+import type { GroupHooks } from './group-commit.ts';
+import { HistoryTable } from './history-table.ts';
+import { LoanTable } from './loan-table.ts';
+import { RecipientTable } from './recipient-table.ts';
+import { SpanTable } from './span-table.ts';
+import { TaskTable } from './task-table.ts';
+
+/** All the operations' tools, with every statement prepared. */
+export class Tables implements GroupHooks {
+  readonly batches: BatchTable;
+  readonly contents: ContentTable;
+  readonly recipients: RecipientTable;
+  readonly spans: SpanTable;
+  readonly history: HistoryTable;
+  readonly tasks: TaskTable;
+  readonly loans: LoanTable;
+
+  constructor(database: DatabaseSync) {
+    this.batches = new BatchTable(database);
+    this.contents = new ContentTable(database);
+    this.recipients = new RecipientTable(database);
+    this.spans = new SpanTable(database);
+    this.history = new HistoryTable(database);
+    this.tasks = new TaskTable(database);
+    this.loans = new LoanTable(database);
+  }
+
+  flush(): void {
+    this.batches.flush();
+    this.tasks.flush();
+  }
+
+  committed(): void {
+    this.batches.committedGroup();
+    this.tasks.committedGroup();
+  }
+
+  rolledBack(): void {
+    this.batches.rolledBack();
+    this.tasks.rolledBack();
+  }
+}
