@@ -66,6 +66,17 @@ describe('an outbox', () => {
     expect(log).toEqual(['a 5', 'b 5']);
   });
 
+  it('keeps the order when its timer is late', () => {
+    vi.useRealTimers();
+    const { box, log } = outbox(0);
+    box.push([wait(1), reply('a')]);
+    const untilMs = performance.now() + 5;
+    while (performance.now() < untilMs);
+    box.push([reply('b')]);
+    expect(log).toEqual([]);
+    box.clear();
+  });
+
   it('is full when too much is due, until some of it was carried out', () => {
     const { box, log } = outbox(10);
     for (let index = 0; index < 5_000; index += 1) box.push([reply('a')]);
