@@ -1,3 +1,4 @@
+import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import { MessageError } from './message-error.ts';
 
 /** Header fields a batch may add. */
@@ -6,8 +7,11 @@ const MAX_HEADERS = 64;
 const MAX_NAME_CHARS = 70;
 /** A rendered field value, in characters. */
 export const MAX_HEADER_CHARS = 10_000;
-/** The longest run without a space in a field value, in octets: it cannot be folded, and a line ends at 998. */
-const MAX_UNFOLDABLE_OCTETS = 900;
+/** The longest run without a space in a value of ASCII: it cannot be folded, and a line ends at 998. */
+const MAX_UNFOLDABLE_CHARS = 900;
+
+/** RFC 2047 §2 allows 75; the composer uses this, so that a field name fits before it. */
+const ENCODED_WORD_CHARS = 52;
 
 /** Fields that follow from other parts of the message, and those that only relays write. */
 const RESERVED: ReadonlySet<string> = new Set([
@@ -67,12 +71,36 @@ export function tidyValue(value: string): string {
   return value.replace(/[ \t]{20,}/g, ' ').trim();
 }
 
-/** Why a rendered value cannot be sent, or undefined. ASCII words are not encoded, hence not broken by the composer. */
+/** Why a rendered value cannot be sent, or undefined. */
 export function valueProblem(value: string): string | undefined {
   if (value.length > MAX_HEADER_CHARS) return `is longer than ${MAX_HEADER_CHARS} characters`;
-  if (value.length <= MAX_UNFOLDABLE_OCTETS / 4) return undefined;
-  const longest = Math.max(...value.split(/\s/).map((word) => Buffer.byteLength(word)));
-  return longest > MAX_UNFOLDABLE_OCTETS
-    ? `has more than ${MAX_UNFOLDABLE_OCTETS} octets without a space`
+  // Beyond ASCII the composer makes encoded words of it, in pieces that fold (RFC 2047 §2).
+  if (value.length <= MAX_UNFOLDABLE_CHARS || !isAscii(value)) return undefined;
+  const longest = Math.max(...value.split(/\s/).map((word) => word.length));
+  return longest > MAX_UNFOLDABLE_CHARS
+    ? `has more than ${MAX_UNFOLDABLE_CHARS} characters without a space`
     : undefined;
+}
+
+/**
+ * A field for the composer. It would make an encoded word of every value with a quote in it, which spoils structured
+ * fields (`List-ID: "News" <news.example.org>`) and JSON: what is plain already goes out as it is, folded. And it would
+ * pass on what looks like an encoded word, which the reader then decodes to something nobody has seen: that is encoded.
+ */
+export function composerField(key: string, value: string): ComposerField {
+  if (value.includes('=?')) return prepared(key, encodeWord(value, 'Q', ENCODED_WORD_CHARS));
+  return isAscii(value) ? prepared(key, value) : { key, value };
+}
+
+function prepared(key: string, value: string): ComposerField {
+  return { key, value: { prepared: true, foldLines: true, value } };
+}
+
+export interface ComposerField {
+  readonly key: string;
+  readonly value: string | { readonly prepared: true; readonly foldLines: true; readonly value: string };
+}
+
+function isAscii(value: string): boolean {
+  return !/[^\t\x20-\x7e]/.test(value);
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { type Mailbox, parseAddress } from './address.ts';
-import { tidyValue, valueProblem } from './header-fields.ts';
+import { type ComposerField, composerField, tidyValue, valueProblem } from './header-fields.ts';
 import { MessageError } from './message-error.ts';
 import { parseMessageId } from './message-id.ts';
 import { type MessageSpec, type ReadSpec, readSpec } from './message-spec.ts';
@@ -110,7 +110,7 @@ function checkRecipient(
   const missing = missingVariable(required, scope);
   if (missing !== undefined) return `missing variable "${missing}"`;
   try {
-    headerValues(read, scope);
+    headerFields(read, scope);
     // Without lists a template grows only by its values, which are bounded where they come from.
     for (const body of [read.text, read.html])
       if (body?.parts.some((part) => part.kind === 'section')) body.render(scope);
@@ -121,23 +121,20 @@ function checkRecipient(
   }
 }
 
-interface HeaderValues {
-  readonly subject: string;
-  readonly fields: { key: string; value: string }[];
-}
-
-function headerValues(read: ReadSpec, scope: TemplateVariables): HeaderValues {
-  const fields: HeaderValues['fields'] = [];
+/** Subject and the fields that the spec asks for, in this order. */
+function headerFields(read: ReadSpec, scope: TemplateVariables): ComposerField[] {
+  const subject = checked('subject', tidyValue(read.subject.render(scope)));
+  const fields = subject === '' ? [] : [composerField('Subject', subject)];
   for (const { name, template } of read.headers) {
     const value = checked(`headers.${name}`, tidyValue(template.render(scope)));
-    if (value !== '') fields.push({ key: name, value });
+    if (value !== '') fields.push(composerField(name, value));
   }
   if (read.unsubscribe !== undefined) {
     const value = checked('listUnsubscribe', unsubscribeHeader(read.unsubscribe.render(scope)));
-    fields.push({ key: 'List-Unsubscribe', value });
-    if (read.oneClick) fields.push({ key: 'List-Unsubscribe-Post', value: 'List-Unsubscribe=One-Click' });
+    fields.push(composerField('List-Unsubscribe', value));
+    if (read.oneClick) fields.push(composerField('List-Unsubscribe-Post', 'List-Unsubscribe=One-Click'));
   }
-  return { subject: checked('subject', tidyValue(read.subject.render(scope))), fields };
+  return fields;
 }
 
 function checked(field: string, value: string): string {
@@ -151,15 +148,13 @@ function render(read: ReadSpec, encoded: EncodedContents, copy: MessageCopy): Re
   if (!parsed.ok) throw new MessageError('address', parsed.reason);
   const scope = scopeOf(copy, parsed.address);
   try {
-    const { subject, fields } = headerValues(read, scope);
     const root = new MailComposer({
       from: composerAddress(read.from.name, read.from.address),
       ...(read.replyTo && { replyTo: composerAddress(read.replyTo.name, read.replyTo.address) }),
       to: composerAddress(singleLine(copy.name ?? '').slice(0, MAX_NAME_CHARS), parsed.address),
-      subject,
       messageId: checkMessageId(copy.messageId),
       date: checkDate(copy.date),
-      headers: fields,
+      headers: headerFields(read, scope),
       ...bodyOf(read, scope),
       // The composer writes into what it is given.
       attachments: read.attachments.map((attachment) => ({ ...attachment })),
