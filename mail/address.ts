@@ -50,7 +50,7 @@ const BAD_DOMAIN = refused('the domain is not valid');
 const SINGLE_LABEL = refused('the domain has no dot');
 const IP_DOMAIN = refused('the domain is an IP address');
 
-/** A plain address: dot-atom, two labels or more, nothing that needs IDNA. Linear: no alternative overlaps. */
+/** A plain address: dot-atom, two labels or more, ASCII. Linear: no alternative overlaps. */
 const PLAIN =
   /^([\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*)@((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63})$/i;
 const ATEXT_RUN = /^[\w!#$%&'*+/=?^`{|}~-]+$/;
@@ -68,7 +68,7 @@ export function parseAddress(text: string): ParsedAddress | RefusedAddress {
   if (text.length <= MAX_ADDRESS_OCTETS) {
     const plain = PLAIN.exec(text);
     const local = plain?.[1];
-    if (local !== undefined && local.length <= MAX_LOCAL_OCTETS && !text.includes('--')) {
+    if (local !== undefined && local.length <= MAX_LOCAL_OCTETS) {
       const domain = (plain?.[2] ?? '').toLowerCase();
       return {
         ok: true,
@@ -131,7 +131,7 @@ function readDomain(given: string): string | RefusedAddress {
   if (/[^a-z0-9.\-\u0080-\u{10ffff}]/iu.test(given)) return BAD_DOMAIN;
   const plain = given.toLowerCase();
   if (plain === 'localhost') return plain;
-  const domain = /[^\0-\x7f]|--/.test(plain) ? domainToASCII(plain) : plain;
+  const domain = /[^\0-\x7f]/.test(plain) ? domainToASCII(plain) : plain;
   if (domain === '' || domain.length > MAX_DOMAIN_OCTETS) return BAD_DOMAIN;
   const labels = domain.split('.');
   if (!labels.every((label) => LABEL.test(label))) return BAD_DOMAIN;

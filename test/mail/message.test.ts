@@ -134,6 +134,15 @@ describe('a rendered message', () => {
     expect(bytes.toString().replaceAll('\r\n ', ' ')).toContain(`List-ID: ${id}\r\n`);
   });
 
+  it('has no header line of white space only, which some readers take for the end of the header', () => {
+    const wide = `a${' '.repeat(300)}b`;
+    const [header] = render({ subject: wide, headers: { 'X-Wide': wide } }, { name: wide })
+      .bytes.toString()
+      .split('\r\n\r\n');
+    expect(header?.split('\r\n').filter((line) => line.trim() === '')).toEqual([]);
+    expect(header).toContain('MIME-Version');
+  });
+
   it('may list several ways to unsubscribe', async () => {
     const list = '<mailto:u@example.org?subject=u>, <https://example.org/{{id}}>';
     const email = await read(render({ listUnsubscribe: list }, { variables: { id: 5 } }).bytes);

@@ -57,6 +57,10 @@ describe('a reply in a log', () => {
     expect(replyForLog('550 "ann lee"@example.com x', '"ann lee"@example.com')).toBe('550 <address> x');
   });
 
+  it('does not show the half of an address where a long text was cut', () => {
+    expect(replyForLog(`550 ${' '.repeat(8180)}canary-77@example.com`)).toBe('550');
+  });
+
   it('holds no address, wherever it stood and wherever the text was cut', () => {
     fc.assert(
       fc.property(fc.nat(9000), fc.string(), fc.emailAddress(), (padding, before, address) => {

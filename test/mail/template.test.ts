@@ -231,5 +231,6 @@ describe('a template that cannot be used', () => {
     expect(errorOf(() => render('{{#l}}'.repeat(10) + '{{/l}}'.repeat(10), { l: list })).code).toBe(
       'TEMPLATE_TOO_LARGE',
     );
+    expect(errorOf(() => render('{{#l}}{{#l}}{{/l}}{{/l}}', { l: list })).code).toBe('TEMPLATE_TOO_LARGE');
   });
 });
