@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { type BatchOptions, MAX_FRAME_BYTES } from '../protocol/index.ts';
+import { type BatchOptions, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES } from '../protocol/index.ts';
 import { InvalidSubmissionError } from './errors.ts';
 
 /** A file that goes with every mail of the batch. */
@@ -53,6 +53,12 @@ export function submitMessage(submission: Submission): {
       throw new InvalidSubmissionError(`two attachments are called "${filename}"; rename one`);
     names.add(filename);
   }
+  const attached = attachments.reduce((sum, { content }) => sum + Math.ceil(content.byteLength / 3) * 4, 0);
+  if (attached > MAX_MESSAGE_BYTES) {
+    throw new InvalidSubmissionError(
+      `the attachments are ${mebibytes(attached)} MiB as they travel (base64), allowed are ${mebibytes(MAX_MESSAGE_BYTES)} MiB; send links instead`,
+    );
+  }
   const message = {
     CLIENT: 'SUBMIT',
     KEY: submission.key,
@@ -77,6 +83,10 @@ export function submitMessage(submission: Submission): {
     );
   }
   return message;
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1).replace(/\.0$/, '');
 }
 
 function optionsOf({ strict, relays, retry, onUnknown }: Submission): BatchOptions {
