@@ -164,7 +164,8 @@ export class Borrower {
       if (this.#guests.get(worker) === undefined) this.#expected.set(worker, now + settings.connectWithinMs);
     }
     if (workers.length > 0) this.#borrowedAt = now;
-    this.#asked.set(peer, afterAnswer(this.#record(peer), workers.length, now, random()));
+    const answer = { granted: workers.length, idle: this.#context.peer(peer)?.load?.IDLE, random: random() };
+    this.#asked.set(peer, afterAnswer(this.#record(peer), answer, now));
     logger.info(
       { peer, granted: workers.length, reason: message.REASON },
       'answer to the request for workers',
@@ -226,8 +227,8 @@ export class Borrower {
     for (const [worker, until] of this.#expected) if (now.mono >= until) this.#expected.delete(worker);
     for (const [peer, record] of this.#asked) {
       if (this.#context.peer(peer) === undefined) this.#asked.delete(peer);
-      if (!isOverdue(record, now.mono)) continue;
-      this.#asked.set(peer, afterAnswer(record, 0, now.mono, random()));
+      if (!this.#asked.has(peer) || !isOverdue(record, now.mono)) continue;
+      this.#asked.set(peer, afterAnswer(record, { granted: 0, idle: undefined, random: random() }, now.mono));
       logger.info({ peer }, 'no answer to the request for workers');
     }
     for (const guest of this.#guests.expire(now.wall)) {

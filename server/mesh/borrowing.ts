@@ -5,7 +5,7 @@ import { ASSUMED_WORKER_RATE, believedRate, drainOf, type PoolFigures } from './
 export const ANSWER_WITHIN_MS = 3_000;
 
 /** First and longest wait after a peer lent nothing, ms; doubled each time, with jitter. */
-export const BACK_OFF_MS = 500;
+export const BACK_OFF_MS = 1_000;
 export const MAX_BACK_OFF_MS = 10_000;
 
 /** What a borrower remembers of asking one peer. Times are monotonic ms. */
@@ -17,6 +17,8 @@ export interface AskRecord {
   readonly open?: { readonly count: number; readonly until: number };
   /** When the last answer came: an older LOAD of that peer is out of date. */
   readonly answeredAt: number;
+  /** Idle workers that the peer had when it refused; with more than that it is worth asking before `notBefore`. */
+  readonly refusedWith?: number;
 }
 
 export const NEVER_ASKED: AskRecord = { failures: 0, notBefore: 0, answeredAt: Number.NEGATIVE_INFINITY };
@@ -95,7 +97,8 @@ export function planBorrowing(input: BorrowInput): BorrowPlan {
 
 function mayAsk(peer: Lender, now: number): boolean {
   if (peer.borrowsFromUs || peer.load.IDLE === 0 || peer.loadAt < peer.asked.answeredAt) return false;
-  return peer.asked.open === undefined && now >= peer.asked.notBefore;
+  const hasMore = peer.asked.refusedWith !== undefined && peer.load.IDLE > peer.asked.refusedWith;
+  return peer.asked.open === undefined && (hasMore || now >= peer.asked.notBefore);
 }
 
 function byLoad(a: Lender, b: Lender): number {
@@ -107,11 +110,25 @@ export function afterAsking(record: AskRecord, count: number, now: number): AskR
   return { ...record, open: { count, until: now + ANSWER_WITHIN_MS } };
 }
 
-/** `random` from [0, 1): equal jitter, never below half. */
-export function afterAnswer(record: AskRecord, granted: number, now: number, random: number): AskRecord {
-  if (granted > 0) return { failures: 0, notBefore: 0, answeredAt: now };
+/** An answer to a request. */
+export interface Answer {
+  /** Workers granted. */
+  readonly granted: number;
+  /** Idle workers that the peer had by its last LOAD; undefined when it did not answer at all. */
+  readonly idle: number | undefined;
+  /** From [0, 1): the jitter of the back-off, which is never below half. */
+  readonly random: number;
+}
+
+export function afterAnswer(record: AskRecord, answer: Answer, now: number): AskRecord {
+  if (answer.granted > 0) return { failures: 0, notBefore: 0, answeredAt: now };
   const wait = Math.min(MAX_BACK_OFF_MS, BACK_OFF_MS * 2 ** Math.min(record.failures, 20));
-  return { failures: record.failures + 1, notBefore: now + wait * (0.5 + random / 2), answeredAt: now };
+  return {
+    failures: record.failures + 1,
+    notBefore: now + wait * (0.5 + answer.random / 2),
+    answeredAt: now,
+    ...(answer.idle === undefined ? {} : { refusedWith: answer.idle }),
+  };
 }
 
 /** No answer came in time. */

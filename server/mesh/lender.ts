@@ -47,6 +47,7 @@ export class Lender {
   readonly #releases = new Releases();
   /** When borrowers were last refused for lack of workers. */
   readonly #inNeed = new Map<string, number>();
+  readonly #answering = new Set<Promise<void>>();
   #isStopped = false;
 
   constructor(context: MeshContext, store: LoanStore, situation: () => LenderSituation) {
@@ -68,6 +69,7 @@ export class Lender {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    await Promise.all(this.#answering);
     await this.#writer.stop();
   }
 
@@ -93,7 +95,17 @@ export class Lender {
     return this.#ledger.open().filter((loan) => loan.state === 'returning').length;
   }
 
-  async answer(asker: Asker, request: WorkerRequest, respond: LendAnswer): Promise<void> {
+  /** Answers a request, at once or as soon as the loans are stored. */
+  answer(asker: Asker, request: WorkerRequest, respond: LendAnswer): void {
+    const answering = this.#answer(asker, request, respond)
+      .catch((error: unknown) => {
+        this.#context.logger.warn({ error: String(error) }, 'a request for workers could not be answered');
+      })
+      .finally(() => this.#answering.delete(answering));
+    this.#answering.add(answering);
+  }
+
+  async #answer(asker: Asker, request: WorkerRequest, respond: LendAnswer): Promise<void> {
     const refusal = this.#refusalOf(asker);
     if (refusal !== undefined || asker.address === undefined) {
       this.#refuse(asker, request, refusal ?? 'NO_ADDRESS', respond);

@@ -228,6 +228,8 @@ export class PeerLinks implements LinkHandler {
       case 'take the new':
         return true;
       case 'keep the old':
+        // Who called must learn whom it reached, or it would call again and again.
+        if (fresh.direction === 'accepted') fresh.introduce();
         fresh.close(CLOSE.duplicate, 'another link of the same two servers stays');
         return false;
       case 'two servers claim one identity':

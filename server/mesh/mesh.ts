@@ -292,12 +292,7 @@ export class Mesh {
   }
 
   #workersRequested(link: PeerLink, message: WorkerRequest): void {
-    const asker = this.#askerOf(link, message);
-    this.#lender
-      .answer(asker, message, (answer) => link.send(answer))
-      .catch((error: unknown) => {
-        this.#options.logger.warn({ error: String(error) }, 'a request for workers could not be answered');
-      });
+    this.#lender.answer(this.#askerOf(link, message), message, (answer) => link.send(answer));
   }
 
   /** A minimal peer that has no SERVER_UUID is known by where it can be reached. */

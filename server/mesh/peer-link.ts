@@ -180,10 +180,14 @@ export class PeerLink {
   }
 
   #asked(presence: Presence, dialect: Dialect): void {
-    if (!this.#handler.presence(this, presence) || !this.#isOpen) return;
+    if (this.#handler.presence(this, presence)) this.introduce(dialect);
+  }
+
+  /** Says who this server is, as in the answer to a heartbeat. */
+  introduce(dialect = this.#dialect): void {
     const own = this.#handler.ownPresence(this);
-    if (dialect === 'alive') this.send({ SERVER: 'ALIVE', TASK: 'RECIEVE', ...own });
-    else this.send({ TASK: 'HEARTBEAT', RESPONSE: 'ALIVE', ...own });
+    if (dialect === 'heartbeat') this.send({ TASK: 'HEARTBEAT', RESPONSE: 'ALIVE', ...own });
+    else this.send({ SERVER: 'ALIVE', TASK: 'RECIEVE', ...own });
   }
 
   #answered(presence: Presence): void {
