@@ -52,10 +52,12 @@ export class Results {
     for (const { dueAt } of read.settlement.outcomes) if (dueAt !== undefined) this.#onDeferred(dueAt);
     this.#log(report, read, settled, lease);
     if (lease !== undefined) {
+      // before the task is closed: what the report of a probe says counts for the breaker
+      const refused = this.#context.relays.reported(lease.relay, read.relay);
       const before = lease.remaining;
       this.#close(lease, settled, worker);
-      this.#count(before - settled.remaining, settled.batch, worker);
-      await this.#putBack(this.#context.relays.reported(lease.relay, read.relay), lease.relay);
+      this.#count(before - lease.remaining, settled.batch, worker);
+      await this.#putBack(refused, lease.relay);
     }
     this.#dispatcher.pump();
   }

@@ -112,9 +112,13 @@ export class RelayBook {
     return this.choose('', Number.POSITIVE_INFINITY, allowed) !== undefined;
   }
 
-  /** Whether a further worker would speed things up: a relay takes mail, and its limit of connections is not reached. */
+  /** Whether a further worker would speed things up: some relay takes mail, and its limit of connections is not reached. */
   healthy(allowed: readonly string[] | undefined): boolean {
-    return this.choose('', Number.POSITIVE_INFINITY, allowed)?.probe === false;
+    for (const [name, entry] of this.#entries) {
+      if (allowed !== undefined && !allowed.includes(name)) continue;
+      if (entry.breaker.kind === 'closed' && this.#connectionsFor(entry, '', 1) > 0) return true;
+    }
+    return false;
   }
 
   /** Why nothing can go out through these relays, for people; undefined when something can. */
