@@ -32,7 +32,7 @@ export async function createProgram(args: readonly string[]): Promise<Command> {
   add('Send:', [submitCommand(), statusCommand(), watchCommand(), failedCommand(), ...actCommands()]);
   add('Settings:', [profileCommand()]);
   add('Run:', await mountedCommands(args));
-  program.helpCommand(
+  program.addHelpCommand(
     new Command('help')
       .argument('[command]')
       .description('Show the help of a command')

@@ -1,55 +1,121 @@
+import { z } from 'zod';
+import { Load } from '../protocol/index.ts';
 import { count, duration, oneLine, perSecond } from './format.ts';
+import { type TableColumn, table } from './table.ts';
 
-type Facts = Readonly<Record<string, unknown>>;
+/** Characters of a relay's last fault. */
+const FAULT_CHARS = 60;
+
+const text = z.string().optional().catch(undefined);
+const number = z.number().optional().catch(undefined);
+
+const RelayFacts = z.object({
+  name: text,
+  host: text,
+  port: number,
+  breaker: text,
+  sent: number,
+  faults: number,
+  lastFault: text,
+});
+const PeerFacts = z.object({ address: text, state: text, load: Load.optional().catch(undefined) });
+const MeshFacts = z.object({
+  peers: z.array(PeerFacts).catch([]),
+  lent: z.array(z.unknown()).catch([]),
+  borrowed: z.array(z.unknown()).catch([]),
+});
 
 /** A server's account of itself, as far as it is understood: other versions may tell more or less. */
-export function serverOverview(address: string, server: Facts): string {
-  const id = typeof server.SERVER_UUID === 'string' ? `  ${oneLine(server.SERVER_UUID)}` : '';
-  const lines = [`server ${address}${id}`];
-  const load = factsOf(server.LOAD);
-  if (load !== undefined) lines.push(`  backlog   ${backlog(load)}`, `  workers   ${workers(load)}`);
-  for (const relay of listOf(server.RELAYS)) lines.push(`  relay     ${relayLine(relay)}`);
-  for (const peer of listOf(server.PEERS)) lines.push(`  peer      ${peerLine(peer)}`);
-  return lines.join('\n');
+const ServerFacts = z.object({
+  uuid: text,
+  version: text,
+  state: text,
+  uptimeS: number,
+  backlog: number,
+  ready: number,
+  sending: number,
+  rate: number,
+  workersTotal: number,
+  workers: z.array(z.object({ idle: z.boolean().optional() })).catch([]),
+  relays: z.array(RelayFacts).catch([]),
+  mesh: MeshFacts.catch({ peers: [], lent: [], borrowed: [] }),
+});
+type ServerFacts = z.infer<typeof ServerFacts>;
+
+/** A server for people: what it is doing, with whom, over which relays. */
+export function serverOverview(address: string, account: Readonly<Record<string, unknown>>): string {
+  const server = ServerFacts.parse(account);
+  const paragraphs = [[title(address, server), backlogLine(server), workersLine(server)].join('\n')];
+  if (server.relays.length > 0) paragraphs.push(table(RELAY_COLUMNS, server.relays.map(relayRow)));
+  if (server.mesh.peers.length > 0) paragraphs.push(table(PEER_COLUMNS, server.mesh.peers.map(peerRow)));
+  return paragraphs.join('\n\n');
 }
 
-function backlog(load: Facts): string {
-  const parts = [`${count(numberOf(load.READY))} ready`, `${count(numberOf(load.SENDING))} being sent`];
-  const rate = numberOf(load.RATE);
+function title(address: string, { state, version, uptimeS }: ServerFacts): string {
+  const facts = [
+    ...(state === undefined ? [] : [oneLine(state)]),
+    ...(uptimeS === undefined ? [] : [`up ${duration(uptimeS)}`]),
+    ...(version === undefined ? [] : [`version ${oneLine(version)}`]),
+  ];
+  return `server ${address}  ${facts.join(', ')}`.trimEnd();
+}
+
+function backlogLine({ backlog = 0, ready = 0, sending = 0, rate = 0 }: ServerFacts): string {
+  const parts = [`${count(backlog)} waiting`, `${count(ready)} ready`, `${count(sending)} being sent`];
   if (rate > 0) parts.push(perSecond(rate));
-  if (rate > 0 && numberOf(load.DRAIN_S) > 0) parts.push(`${duration(numberOf(load.DRAIN_S))} left`);
-  return parts.join(', ');
+  return `  mail     ${parts.join(', ')}`;
 }
 
-function workers(load: Facts): string {
-  const parts = [`${count(numberOf(load.WORKERS))} connected`, `${count(numberOf(load.IDLE))} idle`];
-  if (numberOf(load.BORROWED) > 0) parts.push(`${count(numberOf(load.BORROWED))} borrowed`);
-  if (numberOf(load.LENT) > 0) parts.push(`${count(numberOf(load.LENT))} lent`);
-  return parts.join(', ');
+function workersLine({ workers, workersTotal, mesh }: ServerFacts): string {
+  const parts = [`${count(workersTotal ?? workers.length)} connected`];
+  const idle = workers.filter((worker) => worker.idle === true).length;
+  if (idle > 0) parts.push(`${count(idle)} idle`);
+  if (mesh.borrowed.length > 0) parts.push(`${count(mesh.borrowed.length)} borrowed`);
+  if (mesh.lent.length > 0) parts.push(`${count(mesh.lent.length)} lent`);
+  return `  workers  ${parts.join(', ')}`;
 }
 
-function relayLine(relay: Facts): string {
-  return facts(relay, ['NAME', 'HOST', 'PORT'], ['STATE', 'BREAKER']);
+const RELAY_COLUMNS: readonly TableColumn[] = [
+  { title: 'RELAY' },
+  { title: 'ADDRESS' },
+  { title: 'BREAKER' },
+  { title: 'SENT', align: 'right' },
+  { title: 'FAULTS', align: 'right' },
+  { title: 'LAST FAULT' },
+];
+
+function relayRow({
+  name,
+  host,
+  port,
+  breaker,
+  sent,
+  faults,
+  lastFault,
+}: z.infer<typeof RelayFacts>): string[] {
+  return [
+    oneLine(name ?? '-'),
+    oneLine(`${host ?? '?'}:${port ?? '?'}`),
+    oneLine(breaker ?? '-'),
+    count(sent ?? 0),
+    count(faults ?? 0),
+    oneLine(lastFault ?? '', FAULT_CHARS),
+  ];
 }
 
-function peerLine(peer: Facts): string {
-  return facts(peer, ['IP', 'PORT', 'ADDRESS'], ['STATE']);
-}
+const PEER_COLUMNS: readonly TableColumn[] = [
+  { title: 'PEER' },
+  { title: 'STATE' },
+  { title: 'READY', align: 'right' },
+  { title: 'WORKERS', align: 'right' },
+  { title: 'IDLE', align: 'right' },
+  { title: 'RATE', align: 'right' },
+];
 
-function facts(from: Facts, names: readonly string[], states: readonly string[]): string {
-  const said = (keys: readonly string[]) =>
-    keys.map((key) => from[key]).filter((value) => typeof value === 'string' || typeof value === 'number');
-  return oneLine([...said(names), ...said(states)].join(' '));
-}
-
-function factsOf(value: unknown): Facts | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Facts) : undefined;
-}
-
-function listOf(value: unknown): Facts[] {
-  return Array.isArray(value) ? value.map(factsOf).filter((entry) => entry !== undefined) : [];
-}
-
-function numberOf(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+function peerRow({ address, state, load }: z.infer<typeof PeerFacts>): string[] {
+  const figures =
+    load === undefined
+      ? ['-', '-', '-', '-']
+      : [count(load.READY), count(load.WORKERS), count(load.IDLE), perSecond(load.RATE)];
+  return [oneLine(address ?? '-'), oneLine(state ?? '-'), ...figures];
 }

@@ -11,6 +11,8 @@ const MAX_ROW_CHARS = 1024 * 1024;
 /** A row with the number of its first line in the file. */
 type NumberedCells = readonly [line: number, cells: readonly string[]];
 
+const numbered = (line: number, cells: readonly string[]): NumberedCells => [line, cells];
+
 /**
  * Reads CSV (RFC 4180, with what spreadsheets do to it: other delimiters, any line ends, blank lines, spaces around
  * names). The header row names the variables. Memory does not grow with the file.
@@ -32,13 +34,14 @@ export async function* csvRows(
     skip_empty_lines: true,
     skip_records_with_empty_values: true,
     max_record_size: MAX_ROW_CHARS,
-    on_record: (cells: string[], { lines }): NumberedCells => [counter.startOf(cells, lines), cells],
+    // Without named columns the library's types let a record be nothing but cells.
+    on_record: (cells, { lines }) => numbered(counter.startOf(cells, lines), cells) as unknown as string[],
   });
   // What the source throws comes out of the parser, and leaving the loop below ends the source.
   pipeline(Readable.from(rest), records, () => {});
   let columns: Columns | undefined;
   try {
-    for await (const [line, cells] of records) {
+    for await (const [line, cells] of records as AsyncIterable<NumberedCells>) {
       if (columns === undefined) columns = new Columns(cells, file);
       else yield columns.row(cells, `${file}:${line}`);
     }

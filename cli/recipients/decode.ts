@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util';
 import { CliError } from '../errors.ts';
 
 /** Byte order marks that say what the file is, whatever anyone else says (WHATWG Encoding §6). */
