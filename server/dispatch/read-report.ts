@@ -1,9 +1,13 @@
 import { type Classified, classify, type SmtpFact } from '../../mail/index.ts';
 import {
   countSeqs,
+  eachSeq,
+  hasSeq,
+  intersectRanges,
   type RecipientResult,
   rangesOf,
   type SeqRanges,
+  subtractRanges,
   unionRanges,
   type WorkerReport,
 } from '../../protocol/index.ts';
@@ -34,46 +38,93 @@ export interface ReadReport {
 
 const NO_WORD = 'the worker gave no reason';
 
-/** What a worker's report means for its recipients and for the relay. Pure; the rules are DESIGN §5.3–5.8. */
+/**
+ * What a worker's report means for its recipients and for the relay. Pure; the rules are DESIGN §5.3–5.8. Every seq of the
+ * report lands in one place, however often it is named: sent goes before any failure, the first failure before a return.
+ */
 export function readReport(report: WorkerReport, context: ReportContext): ReadReport {
+  const results = report.RESULTS ?? [];
   const partial =
     report.RESULTS !== undefined ||
     report.SENT !== undefined ||
     report.RETURNED !== undefined ||
     report.DONE === true;
-  const results = report.RESULTS ?? [];
   const whole = partial ? [] : context.seqs;
-  let sent: SeqRanges = report.STATUS === 'OK' ? unionRanges(whole, report.SENT ?? []) : (report.SENT ?? []);
-  const plainlySent = results.filter((result) => result.STATUS === 'OK').map((result) => result.SEQ);
-  if (plainlySent.length > 0) sent = unionRanges(sent, rangesOf(plainlySent));
-
-  const outcomes: Outcome[] = [];
-  const faults: string[] = [];
-  const refused: { batch: string; seq: number }[] = [];
-  let alive = countSeqs(sent);
-  const judge = (seq: number, verdict: Classified): void => {
-    if (verdict.fault === 'relay') faults.push(verdict.code);
-    else if (verdict.code !== 'local') alive++;
-    if (verdict.policy) refused.push({ batch: context.batch, seq });
-    outcomes.push(outcomeOf(seq, verdict, context));
-  };
-  for (const result of results) if (result.STATUS === 'NOK') judge(result.SEQ, verdictOn(result));
-  if (!partial && report.STATUS === 'NOK') {
-    const reply = report.ERROR ?? NO_WORD;
-    for (const [from, to] of whole)
-      for (let seq = from; seq <= to; seq++) outcomes.push(outcomeOf(seq, temporary(reply), context));
+  const sent = sentOf(report, whole);
+  const outcomes = new Map<number, Outcome>();
+  const account = new RelayAccount(context.batch, sent, context.seqs);
+  for (const result of results) {
+    if (result.STATUS === 'OK' || outcomes.has(result.SEQ) || hasSeq(sent, result.SEQ)) continue;
+    const verdict = verdictOn(result);
+    outcomes.set(result.SEQ, outcomeOf(result.SEQ, verdict, context));
+    account.judged(result.SEQ, verdict);
   }
+  if (!partial && report.STATUS === 'NOK') {
+    const verdict = temporary(report.ERROR ?? NO_WORD);
+    for (const seq of eachSeq(whole)) outcomes.set(seq, outcomeOf(seq, verdict, context));
+  }
+  const named = unionRanges(sent, rangesOf(outcomes.keys()));
   return {
     settlement: {
       task: report.TASK_UUID,
       now: context.now,
       sent,
-      outcomes,
-      returned: report.RETURNED ?? [],
+      outcomes: [...outcomes.values()],
+      returned: subtractRanges(report.RETURNED ?? [], named),
       done: report.DONE === true || !partial,
     },
-    relay: { task: report.TASK_UUID, alive, sent: countSeqs(sent), faults, refused },
+    relay: account.report(report.TASK_UUID),
   };
+}
+
+function sentOf(report: WorkerReport, whole: SeqRanges): SeqRanges {
+  const sent = unionRanges(report.SENT ?? [], report.STATUS === 'OK' ? whole : []);
+  const one = (report.RESULTS ?? []).filter((result) => result.STATUS === 'OK').map((result) => result.SEQ);
+  return one.length === 0 ? sent : unionRanges(sent, rangesOf(one));
+}
+
+/**
+ * What a report says of its relay. Within a report the order of events is not told; that of the recipients stands for it, so
+ * that a fault among many successes is not taken for one of a row.
+ */
+class RelayAccount {
+  readonly #batch: string;
+  readonly #sent: number;
+  readonly #lastSent: number;
+  #answered = 0;
+  #lastAlive: number;
+  readonly #faults: { readonly seq: number; readonly reason: string }[] = [];
+  readonly #refused: number[] = [];
+
+  constructor(batch: string, sent: SeqRanges, task: SeqRanges) {
+    const own = intersectRanges(sent, task);
+    this.#batch = batch;
+    this.#sent = countSeqs(own);
+    this.#lastSent = own.at(-1)?.[1] ?? -1;
+    this.#lastAlive = this.#lastSent;
+  }
+
+  judged(seq: number, verdict: Classified): void {
+    if (verdict.fault === 'relay') this.#faults.push({ seq, reason: verdict.code });
+    else if (verdict.fault === 'recipient' && verdict.code !== 'local') {
+      this.#answered++;
+      this.#lastAlive = Math.max(this.#lastAlive, seq);
+    }
+    if (verdict.policy) this.#refused.push(seq);
+  }
+
+  report(task: string): RelayReport {
+    return {
+      task,
+      alive: this.#sent + this.#answered,
+      sent: this.#sent,
+      faults: this.#faults.length,
+      faultsInRow: this.#faults.filter(({ seq }) => seq > this.#lastAlive).map(({ reason }) => reason),
+      refusedInRow: this.#refused
+        .filter((seq) => seq > this.#lastSent)
+        .map((seq) => ({ batch: this.#batch, seq })),
+    };
+  }
 }
 
 /** Our own worker tells stage and phase; a minimal one at most the reply. In doubt, temporary. */

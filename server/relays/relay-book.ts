@@ -39,9 +39,12 @@ export interface RelayReport {
   /** Recipients that got an answer which shows the relay alive: accepted, or refused as recipients. */
   readonly alive: number;
   readonly sent: number;
-  /** One reason per relay fault. */
-  readonly faults: readonly string[];
-  readonly refused: readonly Refused[];
+  /** Relay faults. */
+  readonly faults: number;
+  /** The reasons of those that no sign of life came behind. */
+  readonly faultsInRow: readonly string[];
+  /** Policy refusals that no success came behind. */
+  readonly refusedInRow: readonly Refused[];
 }
 
 /**
@@ -181,14 +184,18 @@ export class RelayBook {
     if (entry === undefined) return [];
     const probe = entry.probe === report.task;
     entry.sent += report.sent;
-    entry.faults += report.faults.length;
+    entry.faults += report.faults;
     if (report.alive > 0) this.#set(entry, afterSuccess(entry.breaker, { probe }));
-    for (const reason of report.faults) {
+    for (const reason of report.faultsInRow) {
       entry.lastFault = reason;
       this.#set(entry, afterFault(entry.breaker, { probe, reason }, this.#now(), this.#settings));
     }
     if (report.sent > 0) entry.streak = NO_STREAK;
-    const { streak, putBack } = afterRefusals(entry.streak, report.refused, this.#settings.policyThreshold);
+    const { streak, putBack } = afterRefusals(
+      entry.streak,
+      report.refusedInRow,
+      this.#settings.policyThreshold,
+    );
     entry.streak = streak;
     if (putBack.length > 0 && entry.breaker.kind !== 'open') {
       const times = entry.breaker.kind === 'half-open' ? entry.breaker.times + 1 : 1;
