@@ -3,6 +3,7 @@ import type { Logger } from '../../logging/index.ts';
 import { parseMailbox } from '../../mail/index.ts';
 import { rangesOf } from '../../protocol/index.ts';
 import type { ActiveBatch, BatchBook } from '../batches/batch-book.ts';
+import type { BatchStore } from '../batches/store.ts';
 import type { RateMeter } from '../rate-meter.ts';
 import type { RelayBook } from '../relays/relay-book.ts';
 import type { LeaseBook } from './lease-book.ts';
@@ -23,7 +24,7 @@ export interface DispatchContext {
   readonly workers: WorkerBook;
   readonly relays: RelayBook;
   readonly leases: LeaseBook;
-  readonly store: TaskStore;
+  readonly store: TaskStore & Pick<BatchStore, 'getBatch'>;
   /** Recipients settled per second. */
   readonly settled: RateMeter;
   readonly settings: DispatchSettings;

@@ -1,4 +1,4 @@
-import { rangesOf, type WorkerReport } from '../../protocol/index.ts';
+import { countSeqs, rangesOf, type WorkerReport } from '../../protocol/index.ts';
 import type { Refused } from '../relays/policy-streak.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
 import type { LeaseEntry } from './lease-book.ts';
@@ -48,17 +48,19 @@ export class Results {
       );
       return;
     }
-    this.#context.batches.update(settled.batch, settled.figures);
-    for (const { dueAt } of read.settlement.outcomes) if (dueAt !== undefined) this.#onDeferred(dueAt);
     this.#log(report, read, settled, lease);
-    if (lease !== undefined) {
+    let refused: readonly Refused[] = [];
+    if (lease !== undefined && settled.applied > 0) {
       // before the task is closed: what the report of a probe says counts for the breaker
-      const refused = this.#context.relays.reported(lease.relay, read.relay);
-      const before = lease.remaining;
-      this.#close(lease, settled, worker);
-      this.#count(before - lease.remaining, settled.batch, worker);
-      await this.#putBack(refused, lease.relay);
+      refused = this.#context.relays.reported(lease.relay, read.relay);
+      this.#count(Math.min(settled.applied, triedBy(read)), settled.batch, worker);
     }
+    if (lease !== undefined) this.#close(lease, settled, worker);
+    // when some of them are put back the batch is not over yet, whatever these figures say
+    if (!refused.some(({ batch }) => batch === settled.batch))
+      this.#context.batches.update(settled.batch, settled.figures);
+    for (const { dueAt } of read.settlement.outcomes) if (dueAt !== undefined) this.#onDeferred(dueAt);
+    if (lease !== undefined) await this.#putBack(refused, lease.relay, settled);
     this.#dispatcher.pump();
   }
 
@@ -84,7 +86,9 @@ export class Results {
     if (settled.remaining > 0) return;
     leases.end(lease.task);
     relays.taskEnded(lease.relay, lease.task, lease.worker);
-    (worker ?? workers.get(lease.worker))?.leases.delete(lease.task);
+    worker?.leases.delete(lease.task);
+    // it may have come back over a new connection while this report was stored
+    workers.get(lease.worker)?.leases.delete(lease.task);
   }
 
   #count(recipients: number, batch: string, worker: WorkerEntry | undefined): void {
@@ -95,20 +99,36 @@ export class Results {
     worker?.meter.add(recipients, now);
   }
 
-  async #putBack(refused: readonly Refused[], relay: string): Promise<void> {
+  /** Refusals that were the relay's affair: their recipients wait until it is tried again. Their batch may have looked finished. */
+  async #putBack(refused: readonly Refused[], relay: string, settled: Settled): Promise<void> {
     const { store, batches, relays, logger } = this.#context;
     if (refused.length === 0) return;
     const dueAt = relays.opensAt(relay);
     for (const [batch, group] of Map.groupBy(refused, (one) => one.batch)) {
-      const moved = await store.putBack(batch, rangesOf(group.map((one) => one.seq)), dueAt);
-      if (moved === undefined) continue;
-      batches.update(batch, moved.figures);
-      logger.warn(
-        { relay, batch, recipients: group.length },
-        'the relay refuses all mail for its policy, these recipients are put back',
-      );
+      try {
+        const moved = await store.putBack(batch, rangesOf(group.map((one) => one.seq)), dueAt);
+        if (moved === undefined) continue;
+        batches.update(batch, moved.figures);
+        if (batches.get(batch) === undefined) await this.#takeUpAgain(batch);
+        logger.warn(
+          { relay, batch, recipients: group.length },
+          'the relay refuses all mail for its policy, these recipients are put back',
+        );
+      } catch (error) {
+        if (batch === settled.batch) batches.update(batch, settled.figures);
+        logger.error(
+          { err: error, relay, batch, recipients: group.length },
+          'recipients that the relay refused for its policy could not be put back, they stay failed: "mutirao retry" sends them',
+        );
+      }
     }
     this.#onDeferred(dueAt);
+  }
+
+  /** A batch that was finished runs again. */
+  async #takeUpAgain(uuid: string): Promise<void> {
+    const record = await this.#context.store.getBatch(uuid);
+    if (record !== undefined) this.#context.batches.takeUp(record);
   }
 
   #log(report: WorkerReport, read: ReadReport, settled: Settled, lease: LeaseEntry | undefined): void {
@@ -131,4 +151,9 @@ export class Results {
     }
     if (settled.remaining === 0) logger.debug(where, 'task settled');
   }
+}
+
+/** Recipients that the worker tried: a recipient handed back says nothing of its speed. */
+function triedBy({ settlement }: ReadReport): number {
+  return countSeqs(settlement.sent) + settlement.outcomes.length;
 }
