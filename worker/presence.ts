@@ -45,7 +45,7 @@ export class Presence {
   #isUp = false;
   #leaving = false;
   #knownSlots = 0;
-  #askedAt = 0;
+  #askedAt = Number.NEGATIVE_INFINITY;
   /** When the ALIVEs that list leases were sent, oldest first: a renewal counts from then. */
   #unanswered: number[] = [];
   #heartbeat: NodeJS.Timeout | undefined;
@@ -79,9 +79,10 @@ export class Presence {
     this.lost();
   }
 
-  /** A task came: the server counts one slot less. */
+  /** A task came: the server counts one slot less, and there is one more lease to renew. */
   tookTask(): void {
     this.#knownSlots--;
+    this.#schedule(this.#company.status().renewEveryMs);
   }
 
   /** Something was taken up or finished. */
@@ -127,8 +128,15 @@ export class Presence {
     this.#knownSlots = openSlots;
     if (leases.length > 0) this.#unanswered.push(this.#askedAt);
     if (this.#unanswered.length > MAX_UNANSWERED) this.#unanswered.shift();
+    this.#schedule(renewEveryMs);
+  }
+
+  /** Sets the next heartbeat, counted from the last ALIVE. */
+  #schedule(renewEveryMs: number | undefined): void {
     clearTimeout(this.#heartbeat);
-    this.#heartbeat = setTimeout(() => this.say(), heartbeatMs(renewEveryMs));
+    if (!this.#isUp) return;
+    const dueInMs = this.#askedAt + heartbeatMs(renewEveryMs) - this.#now();
+    this.#heartbeat = setTimeout(() => this.say(), Math.max(0, dueInMs));
   }
 
   #clearTimers(): void {

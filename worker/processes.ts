@@ -34,7 +34,7 @@ class Supervisor implements Processes {
   readonly #children = new Set<ChildProcess>();
   readonly #restarts = new Set<NodeJS.Timeout>();
   #isStopping = false;
-  #whenGone: (() => void)[] = [];
+  readonly #whenGone: (() => void)[] = [];
 
   constructor(options: ProcessesOptions) {
     this.#options = options;

@@ -1,7 +1,8 @@
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import type { ServerToWorker } from '../protocol/index.ts';
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from './link/backoff.ts';
-import { DEPART_WITHIN_MS, Journey, type Traveller } from './link/journey.ts';
+import { CROSSING_MS, DEPART_WITHIN_MS, Journey, type Traveller } from './link/journey.ts';
 import { PING_EVERY_MS, SILENCE_MS } from './link/liveness.ts';
 import { PATIENCE_MS } from './link/route.ts';
 import type { Logger } from './logger.ts';
@@ -96,6 +97,7 @@ class Worker implements RunningWorker, Traveller {
   #sweeper: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #isDraining = false;
+  #isInHurry = false;
   #hurry: (() => void) | undefined;
   #whenClear: (() => void) | undefined;
 
@@ -149,7 +151,7 @@ class Worker implements RunningWorker, Traveller {
         pool: { idleMs: times.idleSessionMs ?? IDLE_SESSION_MS },
       },
       options.compile,
-      options.openSession ?? ((relay) => NodemailerSession.open(relay, session)),
+      options.openSession ?? ((relay, signal) => NodemailerSession.open(relay, session, signal)),
       {
         report: (origin, report) => this.#journey.send(origin, report),
         unanswered: (origin) => {
@@ -170,7 +172,10 @@ class Worker implements RunningWorker, Traveller {
 
   stop(): Promise<void> {
     if (this.#stopping === undefined) this.#stopping = this.#drain();
-    else this.#hurry?.();
+    else {
+      this.#isInHurry = true;
+      this.#hurry?.();
+    }
     return this.#stopping;
   }
 
@@ -211,8 +216,8 @@ class Worker implements RunningWorker, Traveller {
     }
     switch (message.TASK) {
       case 'SEND':
-        this.#presence.tookTask();
         this.#runner.accept(url, message);
+        this.#presence.tookTask();
         // It crossed the word that nothing is wanted any more.
         if (!this.#isWelcoming) this.#runner.handBack(url, [message.TASK_UUID], 'the worker leaves');
         return;
@@ -255,9 +260,10 @@ class Worker implements RunningWorker, Traveller {
     this.#isDraining = true;
     this.#presence.leave();
     this.#runner.handBackAll('the worker stops');
-    const isClear = await this.#untilClear(this.#drainMs);
+    const crossing = Math.min(CROSSING_MS, this.#drainMs);
+    if (this.#journey.isUp) await setTimeoutPromise(crossing);
+    const isClear = await this.#untilClear(this.#isInHurry ? 0 : this.#drainMs - crossing);
     if (!isClear) {
-      this.#hurry = undefined;
       await this.#runner.close('now');
       if (this.#journey.isUp) await this.#untilClear(LAST_WORDS_MS);
     } else await this.#runner.close('orderly');

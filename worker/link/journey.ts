@@ -14,6 +14,8 @@ import { type LinkEnd, ServerLink } from './server-link.ts';
 const GOOD_LINK_MS = 5_000;
 /** How long a departure waits for what is in flight, ms. A relay may sit on a mail for ten minutes: then it is not waited for. */
 export const DEPART_WITHIN_MS = 60_000;
+/** A task may be on its way here when the worker says that it wants none, ms: so long it waits, to hand it back. */
+export const CROSSING_MS = 150;
 /** On a fallback server, the home server is looked for so often, ms. */
 const LOOK_HOME_EVERY_MS = 30_000;
 
@@ -79,6 +81,8 @@ export class Journey {
   #saidUnreachable = false;
   #connectTimer: NodeJS.Timeout | undefined;
   #departTimer: NodeJS.Timeout | undefined;
+  #crossingTimer: NodeJS.Timeout | undefined;
+  #departFrom = 0;
   #loanTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
   #scout: ServerLink | undefined;
@@ -102,6 +106,7 @@ export class Journey {
     this.#become('stopped');
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#departTimer);
+    clearTimeout(this.#crossingTimer);
     clearTimeout(this.#loanTimer);
     this.#endScouting();
     const link = this.#link;
@@ -149,9 +154,8 @@ export class Journey {
 
   /** Something was finished or acknowledged: perhaps it can go now. */
   settled(): void {
-    if ((this.#state === 'leaving' || this.#state === 'returning') && this.#traveller.isPacked(this.url)) {
-      this.#link?.close('leaving');
-    }
+    if (this.#state !== 'leaving' && this.#state !== 'returning') return;
+    if (this.#now() >= this.#departFrom && this.#traveller.isPacked(this.url)) this.#link?.close('leaving');
   }
 
   #become(state: State): void {
@@ -187,7 +191,6 @@ export class Journey {
 
   #opened(url: string): void {
     this.#openedAt = this.#now();
-    this.#wasThere = true;
     this.#saidUnreachable = false;
     this.#logger.info({ server: url, borrowed: this.#place.kind === 'away' }, 'connected');
     this.#traveller.arrived(url);
@@ -229,7 +232,9 @@ export class Journey {
     this.#logger.info({ from: this.url, to: this.#urlOf(goal) }, why);
     this.#departTimer = setTimeout(() => this.#departureTooLong(), this.#options.departWithinMs);
     this.#traveller.pack(this.url);
-    this.settled();
+    this.#departFrom = this.#now() + CROSSING_MS;
+    // A little later than that, so that the clock agrees.
+    this.#crossingTimer = setTimeout(() => this.settled(), CROSSING_MS + 2);
   }
 
   #departureTooLong(): void {
@@ -259,9 +264,11 @@ export class Journey {
       this.#go(this.#goal);
       return;
     }
-    if (end.wasOpen) {
+    // One that only accepts and closes again is as good as unreachable.
+    if (end.wasOpen && (end.wasGood || now - this.#openedAt >= GOOD_LINK_MS)) {
       this.#since = now;
-      if (end.wasGood || now - this.#openedAt >= GOOD_LINK_MS) this.#attempt = 0;
+      this.#wasThere = true;
+      this.#attempt = 0;
     }
     this.#sayUnreachable(url, end);
     this.#carryOn(end, now);
@@ -307,6 +314,7 @@ export class Journey {
   #go(place: Place): void {
     this.#goal = undefined;
     clearTimeout(this.#departTimer);
+    clearTimeout(this.#crossingTimer);
     clearTimeout(this.#loanTimer);
     this.#moveTo(place);
     this.#attempt = 0;

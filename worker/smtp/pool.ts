@@ -53,8 +53,8 @@ export class RelayPool {
   readonly #busy = new Set<RelaySession>();
   /** Whatever is under way: openings, transactions, closings. */
   readonly #running = new Set<Promise<void>>();
+  readonly #openings = new Set<AbortController>();
   #limit = 1;
-  #opening = 0;
   #closing = 0;
   #pumpTimer: NodeJS.Timeout | undefined;
   #aborted = false;
@@ -77,7 +77,7 @@ export class RelayPool {
 
   /** Connections that count against the limit. */
   get size(): number {
-    return this.#idle.length + this.#busy.size + this.#opening + this.#closing;
+    return this.#idle.length + this.#busy.size + this.#openings.size + this.#closing;
   }
 
   get isEmpty(): boolean {
@@ -120,6 +120,7 @@ export class RelayPool {
     while (!this.isEmpty) {
       if (this.#source.waiting() > 0 && !this.#aborted) return;
       while (this.#idle.length > 0) this.#close(this.#idle.pop() as Idle);
+      for (const opening of this.#openings) opening.abort();
       await Promise.race(this.#running);
     }
     clearTimeout(this.#pumpTimer);
@@ -131,6 +132,7 @@ export class RelayPool {
     clearTimeout(this.#pumpTimer);
     for (const { session } of this.#idle.splice(0)) session.abort(reason);
     for (const session of this.#busy) session.abort(reason);
+    for (const opening of this.#openings) opening.abort();
   }
 
   snapshot(): object {
@@ -138,7 +140,7 @@ export class RelayPool {
       relay: this.#relay.NAME,
       idle: this.#idle.length,
       busy: this.#busy.size,
-      opening: this.#opening,
+      opening: this.#openings.size,
       limit: this.#limit,
     };
   }
@@ -152,13 +154,11 @@ export class RelayPool {
 
   #openMore(): void {
     const now = this.#now();
-    const wanted = Math.min(this.#source.waiting() - this.#opening, this.#limit - this.size);
+    const opening = this.#openings.size;
+    const wanted = Math.min(this.#source.waiting() - opening, this.#limit - this.size);
     if (wanted <= 0) return;
-    const allowed = Math.min(wanted, this.#pacing.allowed(now, this.#opening));
-    for (let i = 0; i < allowed; i++) {
-      this.#opening++;
-      this.#track(this.#open(now));
-    }
+    const allowed = Math.min(wanted, this.#pacing.allowed(now, opening));
+    for (let i = 0; i < allowed; i++) this.#track(this.#open(now));
     const waitMs = this.#pacing.waitMs(now);
     if (waitMs > 0) {
       clearTimeout(this.#pumpTimer);
@@ -167,8 +167,10 @@ export class RelayPool {
   }
 
   async #open(startedAt: number): Promise<void> {
+    const opening = new AbortController();
+    this.#openings.add(opening);
     try {
-      const session = await this.#openSession(this.#relay);
+      const session = await this.#openSession(this.#relay, opening.signal);
       if (this.#aborted) session.abort('the worker stops');
       else {
         this.#pacing.succeeded();
@@ -177,11 +179,11 @@ export class RelayPool {
       }
     } catch (error) {
       // One recipient's report tells the server of the dead relay; the others are not touched.
-      if (this.#pacing.failed(startedAt, this.#now(), Math.random())) {
+      if (!opening.signal.aborted && this.#pacing.failed(startedAt, this.#now(), Math.random())) {
         this.#source.take()?.settle(factOfError(error));
       }
     } finally {
-      this.#opening--;
+      this.#openings.delete(opening);
     }
     this.pump();
   }

@@ -50,7 +50,7 @@ export class NodemailerSession implements RelaySession {
   }
 
   /** Connects, starts TLS as the relay's STARTTLS, SECURE and VERIFY say, and logs in where it has a USER. */
-  static async open(relay: Relay, options: SessionOptions): Promise<NodemailerSession> {
+  static async open(relay: Relay, options: SessionOptions, signal?: AbortSignal): Promise<NodemailerSession> {
     const { times } = options;
     const connection = new SMTPConnection(connectionOptions(relay, options));
     let stage: SetupStage = 'connect';
@@ -61,6 +61,8 @@ export class NodemailerSession implements RelaySession {
       () => connection.emit('error', new Error('the relay takes too long to set up a session')),
       times.connectMs + times.greetingMs + times.setupMs,
     );
+    const giveUp = (): boolean => connection.emit('error', new Error('not needed any more'));
+    signal?.addEventListener('abort', giveUp, { once: true });
     try {
       await new Promise<void>((resolve, reject) => {
         connection.on('error', reject);
@@ -86,6 +88,7 @@ export class NodemailerSession implements RelaySession {
     } finally {
       clearTimeout(watch);
       clearTimeout(deadline);
+      signal?.removeEventListener('abort', giveUp);
     }
     return new NodemailerSession(connection, times);
   }
@@ -152,12 +155,15 @@ export class NodemailerSession implements RelaySession {
 
   async close(): Promise<void> {
     if (this.#over) return;
+    const socket = this.#connection._socket;
     await new Promise<void>((resolve) => {
       this.#whenOver.push(resolve);
       this.#timer = setTimeout(() => this.#connection.close(), this.#times.quitMs);
       if (this.isUsable) this.#connection.quit();
       else this.#connection.close();
     });
+    // The relay counts the connection until both ends are closed; the library destroys the socket after quitMs.
+    if (socket && !socket.closed) await new Promise((resolve) => socket.once('close', resolve));
   }
 
   abort(reason: string): void {

@@ -1,4 +1,4 @@
-import { compileMessage, specOf } from '../../mail/index.ts';
+import { compileMessage, specOf, type TemplateVariables } from '../../mail/index.ts';
 import type { Message, TaskRecipient } from '../../protocol/index.ts';
 import type { CompiledMessage, RenderedMessage } from './contract.ts';
 
@@ -12,7 +12,8 @@ export async function compose(message: Message, date: string): Promise<CompiledM
       const { bytes, to } = compiled.render({
         address: recipient.ADDRESS,
         name: recipient.NAME,
-        variables: recipient.VARIABLES,
+        // JSON that the server has checked.
+        variables: recipient.VARIABLES as TemplateVariables | undefined,
         messageId: recipient.MESSAGE_ID,
         date: sentAt,
       });

@@ -42,8 +42,8 @@ export interface RelaySession {
   abort(reason: string): void;
 }
 
-/** Opens a session. @throws SessionError */
-export type OpenSession = (relay: Relay) => Promise<RelaySession>;
+/** Opens a session; given up when `signal` aborts. @throws SessionError */
+export type OpenSession = (relay: Relay, signal: AbortSignal) => Promise<RelaySession>;
 
 /** A session could not be made: the fact says where it ended and what the relay said. */
 export class SessionError extends Error {

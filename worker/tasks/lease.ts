@@ -32,6 +32,11 @@ export class Lease {
     this.#lost = true;
   }
 
+  /** It ran out so long ago, its own length, that nobody will renew it any more. */
+  isOverdue(now: number): boolean {
+    return now >= this.#until + this.#lengthMs;
+  }
+
   get isLost(): boolean {
     return this.#lost;
   }

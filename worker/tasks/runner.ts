@@ -219,7 +219,8 @@ export class TaskRunner {
       this.#orphanedAt.delete(origin);
       for (const task of [...this.#tasks.values()]) if (task.origin === origin) this.#abandon(task);
     }
-    for (const task of this.#tasks.values()) {
+    for (const task of [...this.#tasks.values()]) {
+      if (task.lease.isOverdue(now)) this.#stop(task, 'its lease ran out');
       const since = task.reports.unansweredSince;
       if (since !== undefined && now - since > ANSWER_WITHIN_MS) this.#office.unanswered(task.origin);
     }
@@ -388,6 +389,8 @@ export class TaskRunner {
   }
 
   #refuseToCompose(task: Task, error: unknown): void {
+    // Handed back already.
+    if (task.stopReason !== undefined) return;
     const reason = error instanceof Error ? error.message : String(error);
     this.#logger.error({ task: task.id, error: reason }, 'the message of this task cannot be composed here');
     task.reports.failAll(`this worker cannot compose the message: ${reason}`);

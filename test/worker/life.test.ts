@@ -1,0 +1,121 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { Harness, seqs, sorted } from './support/harness.ts';
+import { startScriptedServer } from './support/scripted-server.ts';
+import { people, taskOf } from './support/tasks.ts';
+import { until } from './support/until.ts';
+
+const harness = new Harness();
+afterEach(() => harness.clean());
+
+describe('the link', () => {
+  test('a lost link is made again with the same identity', async () => {
+    const server = await harness.server();
+    const worker = harness.worker([server.url]);
+    (await server.visit()).socket.terminate();
+    expect((await (await server.visit(2)).alive()).WORKER_UUID).toBe(worker.uuid);
+  });
+
+  test('a server that does not answer pings is left', async () => {
+    const server = await harness.server({ answersPings: false });
+    harness.worker([server.url], { times: { pingEveryMs: 20, silenceMs: 60 } });
+    await server.visit(2);
+    await until('it is said', () =>
+      harness.log.lines.some((line) => /^silent for/.test(String(line.fields.reason))),
+    );
+  });
+
+  test('a fallback serves while home cannot be reached, and is left when home is back', async () => {
+    const gone = await startScriptedServer();
+    await gone.stop();
+    const fallback = await harness.server();
+    harness.worker([gone.url, fallback.url], { times: { lookHomeEveryMs: 50 } });
+    const visit = await fallback.visit();
+    await visit.alive();
+    const home = await harness.server({ port: gone.port });
+    await until('it is home', () => home.visits.some((each) => each.alives.length > 0));
+    await visit.closed();
+  });
+
+  test('a frame that is not understood is left, the link stays', async () => {
+    const server = await harness.server();
+    const sink = await harness.sink();
+    harness.worker([server.url]);
+    const visit = await server.visit();
+    visit.socket.send('not json');
+    visit.socket.send(Buffer.from([1, 2, 3]));
+    visit.send({ TASK: 'DANCE' });
+    visit.send({ TASK: 'SEND', TASK_UUID: 7 });
+    visit.send(taskOf('t1', sink.port, people(2)));
+    await visit.done('t1');
+    expect(server.visits.length).toBe(1);
+  });
+
+  test('a report that the server cannot store now is presented again', async () => {
+    let refusals = 2;
+    const server = await harness.server({
+      acks: false,
+      react: (visit, message) => {
+        if (message.STATUS === undefined) return;
+        const ERROR = { CODE: 'STORE_FULL', MESSAGE: 'disk full', RETRY: true };
+        if (refusals-- > 0) visit.send({ STATUS: 'NACK', ERROR });
+        else visit.send({ STATUS: 'ACK', TASK_UUID: message.TASK_UUID });
+      },
+    });
+    const sink = await harness.sink();
+    const worker = harness.worker([server.url]);
+    const visit = await server.visit();
+    visit.send(taskOf('t1', sink.port, people(1)));
+    await until('it is settled', () => visit.reports.length === 3 && worker.snapshot().tasks === 0);
+    expect(visit.reports[1]).toEqual(visit.reports[0]);
+  });
+});
+
+describe('stopping', () => {
+  test('it finishes what is in flight, hands back the rest, says QUIT, and closes', async () => {
+    const server = await harness.server();
+    const sink = await harness.sink({ latencyMs: 5 });
+    const worker = harness.worker([server.url], { connections: 3 });
+    const visit = await server.visit();
+    visit.send(taskOf('t1', sink.port, people(1_000)));
+    await until('it has begun', () => visit.sent.length > 0);
+    await worker.stop();
+    expect(visit.alives.at(-1)).toMatchObject({ LEAVING: true, SLOTS: 0 });
+    expect(sorted([...visit.sent, ...visit.returned])).toEqual(seqs(1_000));
+    expect(sink.report()).toMatchObject({ messages: visit.sent.length, duplicates: 0 });
+    await until('no connection is left', () => sink.report().openConnections === 0);
+    await visit.closed();
+  });
+
+  test('a mail that hangs is reported as far as it got when the time is over', async () => {
+    const server = await harness.server();
+    const sink = await harness.sink();
+    const worker = harness.worker([server.url], { drainMs: 300 });
+    const visit = await server.visit();
+    visit.send(taskOf('t1', sink.port, ['hang-a@example.net']));
+    await until('the relay has it', () => sink.report().messages === 1);
+    await worker.stop();
+    expect(visit.results).toMatchObject([{ SEQ: 0, STAGE: 'DOT', PHASE: 'SENT_UNCONFIRMED' }]);
+  });
+
+  test('told twice, it ends at once and still says how far it got', async () => {
+    const server = await harness.server();
+    const sink = await harness.sink();
+    const worker = harness.worker([server.url], { drainMs: 60_000 });
+    const visit = await server.visit();
+    visit.send(taskOf('t1', sink.port, ['hang-a@example.net']));
+    await until('the relay has it', () => sink.report().messages === 1);
+    const stopped = worker.stop();
+    await until('it leaves', () => visit.alives.at(-1)?.LEAVING === true);
+    void worker.stop();
+    await stopped;
+    expect(visit.results).toMatchObject([{ SEQ: 0, PHASE: 'SENT_UNCONFIRMED' }]);
+  });
+
+  test('it stops also when no server was ever there', async () => {
+    const gone = await startScriptedServer();
+    await gone.stop();
+    const worker = harness.worker([gone.url]);
+    await worker.stop();
+    expect(worker.snapshot().connected).toBe(false);
+  });
+});
