@@ -81,6 +81,24 @@ describe('joining', () => {
     expect(a.mesh.snapshot().peers.map((peer) => peer.server)).toEqual([b.uuid]);
   });
 
+  test('a server that is linked is not called again and again by another of its names', async () => {
+    const a = await world.addServer({ uuid: 'a' });
+    const b = await world.addServer({ uuid: 'b', peers: [a.address] });
+    await clock.advance(3_000);
+    await a.crash();
+    await b.crash();
+    Object.assign(b, { settings: { ...b.settings, peers: [{ IP: 'localhost', PORT: a.address.PORT }] } });
+    Object.assign(a, { settings: { ...a.settings, peers: [b.address] } });
+    await a.start();
+    await clock.advance(3_000);
+    await b.start();
+    await clock.advance(30_000);
+    const before = network.dials;
+    await clock.advance(60_000);
+    expect(network.dials).toBe(before);
+    expect(network.cablesBetween(a.address, b.address)).toBe(1);
+  });
+
   test('silence makes a peer suspect and dead, its voice alive', async () => {
     const [a, b] = (await neighbours(2, 0)) as [Site, Site];
     network.cut(a.address, b.address);
@@ -164,6 +182,36 @@ describe('borrowing', () => {
     expect(c.redirects).toHaveLength(moved);
   });
 
+  test('a worker is promised once, however long the ledger takes to write', async () => {
+    const [a, b, c] = (await neighbours(3, 1)) as [Site, Site, Site];
+    for (let i = 0; i < 3; i += 1) world.addWorker(c);
+    await clock.advance(2_500);
+    c.store.hold();
+    a.submit(50_000);
+    b.submit(50_000);
+    await clock.advance(1_000);
+    expect(c.redirects).toEqual([]);
+    expect(c.mesh.snapshot().lent).toHaveLength(3);
+    c.store.release();
+    await clock.advance(1_000);
+    expect(new Set(c.redirects.map((redirect) => redirect.worker)).size).toBe(3);
+    expect(c.redirects).toHaveLength(3);
+  });
+
+  test('nobody is sent to a borrower that died while the ledger was written', async () => {
+    const [a, b] = (await neighbours(2, 3)) as [Site, Site];
+    b.store.hold();
+    a.submit(50_000);
+    await clock.advance(500);
+    await a.crash();
+    await clock.advance(500);
+    b.store.release();
+    await clock.advance(500);
+    expect(b.redirects).toEqual([]);
+    expect(b.mesh.snapshot()).toMatchObject({ lent: [], totals: totals(2, 2, 0) });
+    expect(b.store.open.size).toBe(0);
+  });
+
   test('when nothing can be stored nobody is lent, and later somebody is', async () => {
     const [a, b] = (await neighbours(2, 3)) as [Site, Site];
     b.store.isBroken = true;
@@ -245,6 +293,21 @@ describe('coming home', () => {
     await clock.advance(10_000);
     expect(b.connected.size).toBe(3);
   });
+});
+
+test('a server that is about to stop takes no borrowed worker in and lends none', async () => {
+  const [a, b] = (await neighbours(2, 3)) as [Site, Site];
+  b.store.hold();
+  a.submit(50_000);
+  await clock.advance(500);
+  a.mesh.leave();
+  b.store.release();
+  await clock.advance(500);
+  expect(a.refusals).toEqual(['STOPPING', 'STOPPING']);
+  expect(b.connected.size).toBe(3);
+  b.submit(50_000);
+  await clock.advance(2_000);
+  expect(a.redirects).toEqual([]);
 });
 
 describe('a home that restarts while its workers are away', () => {

@@ -49,9 +49,7 @@ const livePeersOf = (site: Site) =>
   site.mesh.snapshot().peers.filter((peer) => peer.state === 'alive').length;
 
 /** A peer of another make: it knows nothing but text frames. */
-async function minimalPeer(
-  site: Site,
-): Promise<{
+async function minimalPeer(site: Site): Promise<{
   say: (message: object | string) => void;
   hear: () => Promise<Record<string, unknown>>;
   socket: WebSocket;

@@ -12,6 +12,8 @@ export class VirtualNetwork implements Network {
   readonly #listening = new Map<number, Accept>();
   readonly #cables = new Set<Cable>();
   #port = 9_000;
+  /** Connections that were asked for. */
+  dials = 0;
   /** Pairs of ports between which nothing passes, without anybody being told. */
   readonly #cut = new Set<string>();
 
@@ -36,6 +38,7 @@ export class VirtualNetwork implements Network {
     return {
       dial: (endpoint) =>
         new Promise((resolve, reject) => {
+          this.dials += 1;
           this.#clock.setTimer(() => {
             const accept = this.#listening.get(endpoint.PORT);
             if (accept === undefined || this.isCut(from.PORT, endpoint.PORT)) {
@@ -123,8 +126,10 @@ class Cable {
   }
 
   #send(side: 0 | 1, text: string): void {
+    // What was sent before the close arrives before it.
+    if (!this.#isOpen) return;
     this.#clock.setTimer(() => {
-      if (!this.#isOpen || this.#network.isCut(...this.ports)) return;
+      if (this.#network.isCut(...this.ports)) return;
       const message = JSON.parse(text) as PeerMessage;
       if (side === 0 && this.#onMessage[1] === undefined) this.#accept(this.end(1), message);
       else this.#onMessage[side === 0 ? 1 : 0]?.(message);
