@@ -5,6 +5,8 @@ import type { LeaseEntry } from './lease-book.ts';
 const TICK_MS = 200;
 /** Retries that become pending in one transaction, so that others are not kept waiting. */
 const PROMOTE_LIMIT = 5_000;
+/** A store that failed is left alone for so long, ms: so that it is tried again soon, and its log has one line a second. */
+const STORE_REST_MS = 1_000;
 
 export interface ClockworkSettings {
   /** How long a pull waits for work before it is answered NO_TASK, ms. */
@@ -19,7 +21,8 @@ export class Clockwork {
   #timer: NodeJS.Timeout | undefined;
   #nextDueAt = 0;
   #promoting = false;
-  readonly #expiring = new Set<string>();
+  readonly #ending = new Set<string>();
+  #storeRestsUntil = 0;
 
   constructor(context: DispatchContext, dispatcher: Dispatcher, settings: ClockworkSettings) {
     this.#context = context;
@@ -36,48 +39,65 @@ export class Clockwork {
     this.#timer = undefined;
   }
 
-  /** A recipient was deferred until then. */
+  /** A recipient was deferred until then; 0: look at once, a batch goes on whose retries may be due. */
   deferredUntil(dueAt: number): void {
     if (dueAt < this.#nextDueAt) this.#nextDueAt = dueAt;
   }
 
   #tick(): void {
     const { leases, monotonic, now } = this.#context;
-    for (const lease of leases.overdue(monotonic())) void this.expire(lease, lease.inFlight);
+    if (monotonic() >= this.#storeRestsUntil) {
+      for (const lease of leases.overdue(monotonic()))
+        void this.expire(lease, lease.inFlight, 'its time is over');
+      if (now() >= this.#nextDueAt) void this.#promote();
+    }
     this.#answerParked();
-    if (now() >= this.#nextDueAt) void this.#promote();
     this.#dispatcher.retryStore();
     this.#dispatcher.pump();
   }
 
+  /** Whether this lease is about to end: too late to renew it. */
+  isEnding(task: string): boolean {
+    return this.#ending.has(task);
+  }
+
   /** Ends a lease. Its worker had begun at most `maybeBegun` of what is left. */
-  async expire(lease: LeaseEntry, maybeBegun: number): Promise<void> {
-    const { store, leases, relays, workers, batches, logger, now } = this.#context;
-    if (this.#expiring.has(lease.task) || leases.get(lease.task) !== lease) return;
-    this.#expiring.add(lease.task);
+  async expire(lease: LeaseEntry, maybeBegun: number, why: string): Promise<void> {
+    const { store, leases, batches, now } = this.#context;
+    if (this.#ending.has(lease.task) || leases.get(lease.task) !== lease) return;
+    this.#ending.add(lease.task);
     try {
-      const batch = batches.get(lease.batch);
-      const hold = batch?.record.options.onUnknown === 'HOLD';
+      const hold = batches.get(lease.batch)?.record.options.onUnknown === 'HOLD';
       const moved = await store.expire({ task: lease.task, now: now(), maybeBegun, hold });
-      leases.expire(lease.task);
-      relays.recipientsSettled(lease.relay, lease.remaining);
-      relays.taskEnded(lease.relay, lease.task, lease.worker);
-      workers.get(lease.worker)?.leases.delete(lease.task);
-      const where = { task: lease.task, batch: lease.batch, worker: lease.worker, relay: lease.relay };
-      logger.warn(
-        { ...where, recipients: lease.remaining, maybeSent: moved?.marked ?? 0 },
-        'lease expired, its recipients go to others; those the worker may have been sending are marked',
-      );
+      this.#ended(lease, moved?.marked ?? 0, why);
       if (moved !== undefined) batches.update(moved.batch, moved.figures);
       this.#dispatcher.pump();
     } catch (error) {
-      logger.error(
-        { err: error, task: lease.task },
-        'the store cannot end an expired lease, it is tried again',
-      );
+      this.#storeFailed(error, 'the store cannot end a lease, it is tried again');
     } finally {
-      this.#expiring.delete(lease.task);
+      this.#ending.delete(lease.task);
     }
+  }
+
+  #ended(lease: LeaseEntry, marked: number, why: string): void {
+    const { leases, relays, workers, logger } = this.#context;
+    // a report that was before us with the store may have settled it
+    if (leases.get(lease.task) !== lease) return;
+    const { task, batch, worker, relay } = lease;
+    leases.expire(task);
+    relays.recipientsSettled(relay, lease.remaining);
+    relays.taskEnded(relay, task, worker);
+    workers.get(worker)?.leases.delete(task);
+    logger.warn(
+      { task, batch, worker, relay, why, recipients: lease.remaining, maybeSent: marked },
+      'lease ended, its recipients go to others; those the worker may have been sending are marked',
+    );
+  }
+
+  #storeFailed(error: unknown, what: string): void {
+    const { monotonic, logger } = this.#context;
+    if (monotonic() >= this.#storeRestsUntil) logger.error({ err: error }, what);
+    this.#storeRestsUntil = monotonic() + STORE_REST_MS;
   }
 
   #answerParked(): void {
@@ -93,7 +113,7 @@ export class Clockwork {
   async #promote(): Promise<void> {
     if (this.#promoting) return;
     this.#promoting = true;
-    const { store, batches, logger, now } = this.#context;
+    const { store, batches, now } = this.#context;
     this.#nextDueAt = Number.POSITIVE_INFINITY;
     try {
       const { moved, nextDueAt } = await store.promoteDue(now(), PROMOTE_LIMIT);
@@ -102,7 +122,7 @@ export class Clockwork {
       if (moved.length > 0) this.#dispatcher.pump();
     } catch (error) {
       this.#nextDueAt = now();
-      logger.error({ err: error }, 'the store cannot take up due retries, they are tried again');
+      this.#storeFailed(error, 'the store cannot take up due retries, they are tried again');
     } finally {
       this.#promoting = false;
     }

@@ -71,22 +71,18 @@ export class Dispatcher {
     return this.#context.batches.ready((batch) => this.#context.relays.healthy(batch.record.options.relays));
   }
 
+  /** One claim for each hungry worker; the end of a claim pumps again, for its next slot. */
   pump(): void {
     const { batches, workers } = this.#context;
     if (!this.#open || this.#storeFailing || batches.ready() === 0) return;
-    for (const worker of workers.hungry()) {
-      while (worker.hungry && this.#serve(worker)) {
-        // the next slot of the same worker is served in the same round, when nobody else waits
-        if (worker.leases.size + 1 >= 2) break;
-      }
-    }
+    for (const worker of workers.hungry()) this.#serve(worker);
   }
 
-  /** The store works again (or is to be tried again). */
+  /** While the store fails, one claim at a time finds out whether it works again. */
   retryStore(): void {
-    if (!this.#storeFailing) return;
-    this.#storeFailing = false;
-    this.pump();
+    if (!this.#storeFailing || !this.#open || this.#claims > 0) return;
+    const isTried = this.#context.workers.hungry().some((worker) => this.#serve(worker));
+    if (!isTried) this.#storeFailing = false;
   }
 
   /** Starts one claim for this worker. False: there is nothing that it could do. */
@@ -125,12 +121,9 @@ export class Dispatcher {
     let claim: Claim | undefined;
     try {
       claim = await store.claim({ batch: batch.uuid, task, worker: worker.uuid, relay, count, now: now() });
+      this.#storeWorks(true);
     } catch (error) {
-      this.#storeFailing = true;
-      this.#context.logger.error(
-        { err: error },
-        'the store cannot lease tasks, nothing is sent until it can',
-      );
+      this.#storeWorks(false, error);
     } finally {
       this.#claims--;
       batch.claiming -= count;
@@ -149,8 +142,18 @@ export class Dispatcher {
     this.pump();
   }
 
+  #storeWorks(works: boolean, error?: unknown): void {
+    if (this.#storeFailing === !works) return;
+    this.#storeFailing = !works;
+    const { logger } = this.#context;
+    if (works) logger.info('the store leases tasks again');
+    else logger.error({ err: error }, 'the store cannot lease tasks, nothing is sent until it can');
+  }
+
+  /** A task whose worker has gone meanwhile was never seen by anyone: it is overdue at once, and nothing of it was begun. */
   #send({ task, worker, batch, relay, granted }: Plan, claim: Claim): void {
-    const { leases, relays, settings, monotonic, logger } = this.#context;
+    const { leases, workers, relays, settings, monotonic, logger } = this.#context;
+    const isReached = this.#open && workers.get(worker.uuid) === worker;
     const attempts = new Map<number, number>();
     for (const { seq, attempts: n } of claim.recipients) if (n > 0) attempts.set(seq, n);
     leases.add({
@@ -160,11 +163,11 @@ export class Dispatcher {
       relay,
       seqs: rangesOf(claim.recipients.map((recipient) => recipient.seq)),
       attempts,
-      inFlight: worker.inFlight,
-      deadline: monotonic() + settings.leaseMs,
+      inFlight: isReached ? worker.inFlight : 0,
+      deadline: monotonic() + (isReached ? settings.leaseMs : 0),
     });
     const relaySettings = relays.settings(relay);
-    if (relaySettings === undefined) return;
+    if (!isReached || relaySettings === undefined) return;
     worker.line.sendText(
       taskFrame({
         task,

@@ -11,7 +11,7 @@ export interface LeaseEntry {
   /** Attempts behind the recipients that have any. */
   readonly attempts: ReadonlyMap<number, number>;
   /** Most transactions that its worker has begun and not reported. */
-  readonly inFlight: number;
+  inFlight: number;
   /** Recipients not settled. */
   remaining: number;
   /** Monotonic ms. */

@@ -54,9 +54,10 @@ export async function drainDispatch(
   dispatcher.close();
   handBack(context);
   const deadline = context.monotonic() + until.withinMs;
+  const isHeld = (lease: { readonly worker: string }): boolean =>
+    context.workers.get(lease.worker) !== undefined;
   while (
-    (context.leases.size > 0 || dispatcher.claims > 0) &&
-    [...context.leases.all()].some((lease) => context.workers.get(lease.worker) !== undefined) &&
+    (dispatcher.claims > 0 || [...context.leases.all()].some(isHeld)) &&
     context.monotonic() < deadline &&
     !until.hurry.aborted
   ) {

@@ -59,7 +59,7 @@ export interface Settlement {
   readonly outcomes: readonly Outcome[];
   /** Handed back untouched: pending again, no attempt charged. */
   readonly returned: SeqRanges;
-  /** Whatever this leaves unsettled is handed back, and the task is over. */
+  /** Whatever this leaves unsettled is handed back, and the task is over. So is any task of which nothing is left. */
   readonly done: boolean;
 }
 
@@ -68,9 +68,12 @@ export interface Settled {
   readonly figures: BatchFigures;
   /** Recipients of the task still out. */
   readonly remaining: number;
-  /** How many of the settlement's recipients changed state by it (a repeated report changes none). */
+  /**
+   * How many of the recipients named in the settlement changed state by it: a repeated report changes none. Those that `done`
+   * hands back are not named.
+   */
   readonly applied: number;
-  /** Recipients now known to have been accepted twice. */
+  /** Recipients now known to have been accepted twice; each is counted once, however often it is reported. */
   readonly secondReports: number;
 }
 
@@ -82,7 +85,7 @@ export interface Expiry {
    * task's order: these are marked as maybe sent. Infinity: all.
    */
   readonly maybeBegun: number;
-  /** Batch option HOLD: the marked ones become unknown instead of pending. */
+  /** Batch option HOLD: the marked ones become unknown instead of pending, in a cancelled batch too. */
   readonly hold: boolean;
 }
 
@@ -104,21 +107,32 @@ export interface TaskStore {
   claim(request: ClaimRequest): Promise<Claim | undefined>;
   /**
    * Applies results. Only recipients still leased by that task change state, with these exceptions:
-   * a late `sent` (the task has expired) is kept as a fact: a pending, deferred, unknown or failed recipient becomes sent;
+   * a late `sent` (the task had the recipient and has it no more, because it expired, gave it back or reported another outcome)
+   * is kept as a fact: a pending, deferred, unknown, failed or cancelled recipient becomes sent;
    * one leased by another task becomes sent and leaves that task; and when that other task reports it sent as well, or it was
    * sent already, it is counted in `secondReports`. Late outcomes and returns are ignored. In a cancelled batch, `deferred` and
-   * `returned` become cancelled. Undefined: no such task.
+   * `returned` become cancelled. A recipient named twice: `sent` goes before the first outcome, and that before `returned`.
+   * Undefined: no such task.
    */
   settle(settlement: Settlement): Promise<Settled | undefined>;
-  /** Ends a lease whose worker is gone: what remains is pending again (in a cancelled batch: cancelled). */
+  /**
+   * Ends a lease whose worker is gone: what remains is pending again (in a cancelled batch: cancelled), with no attempt
+   * charged. `marked`: how many of them may have been sent. Undefined: that task is not out.
+   */
   expire(expiry: Expiry): Promise<(Moved & { readonly marked: number }) | undefined>;
   /** Leases that are out. */
   leases(): Promise<readonly Lease[]>;
-  /** Deferred recipients of running batches whose time has come become pending, at most `limit` of them. */
+  /**
+   * Deferred recipients of running batches whose time has come become pending, at most `limit` of them. `nextDueAt`: the
+   * earliest time of those that still wait; absent when none does.
+   */
   promoteDue(
     now: number,
     limit: number,
   ): Promise<{ readonly moved: readonly Moved[]; readonly nextDueAt?: number }>;
-  /** Failed recipients that a paused relay refused are put back: deferred until `dueAt`, the attempt not charged. */
+  /**
+   * Failed recipients that a paused relay refused are put back: deferred until `dueAt`, the attempt not charged. A finished
+   * batch runs again; in a cancelled one nothing changes. Undefined: no such batch.
+   */
   putBack(batch: string, seqs: SeqRanges, dueAt: number): Promise<Moved | undefined>;
 }

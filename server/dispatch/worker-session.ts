@@ -3,6 +3,7 @@ import { nackOf, type WorkerAlive, type WorkerReport, type WorkerToServer } from
 import { StoreError } from '../store/errors.ts';
 import type { Clockwork } from './clockwork.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import type { LeaseEntry } from './lease-book.ts';
 import type { Results } from './results.ts';
 import { WorkerEntry, type WorkerLine } from './worker-book.ts';
 
@@ -24,7 +25,8 @@ export interface Admission {
 
 /**
  * The conversation with one worker: ALIVE asks for tasks and renews leases, reports settle them.
- * A bare ALIVE asks for one task, unless the worker holds one already: then it is a heartbeat that renews what it holds.
+ * A bare ALIVE asks for one task, unless the worker got one over this connection: then it is a heartbeat that renews what it
+ * holds. Over a new connection it does not speak for what the worker got before: one that forgot it would renew it for ever.
  */
 export class WorkerSession {
   readonly #context: DispatchContext;
@@ -57,7 +59,9 @@ export class WorkerSession {
     const uuid = alive.WORKER_UUID ?? uuidv7();
     const worker = new WorkerEntry(uuid, alive, this.#line, admission.home, monotonic());
     workers.get(uuid)?.line.close(REPLACED, 'a newer connection of this worker is here');
-    for (const lease of leases.all()) if (lease.worker === uuid) worker.leases.add(lease.task);
+    if (alive.TASKS !== undefined) {
+      for (const lease of leases.all()) if (lease.worker === uuid) this.#comeBackTo(lease, worker);
+    }
     this.#worker = worker;
     workers.add(worker);
     logger.info(
@@ -93,13 +97,21 @@ export class WorkerSession {
     this.#events.left(worker);
   }
 
+  #comeBackTo(lease: LeaseEntry, worker: WorkerEntry): void {
+    worker.leases.add(lease.task);
+    // unknown for a lease of before a restart
+    lease.inFlight = Math.min(lease.inFlight, worker.inFlight);
+  }
+
   /** A worker that lists its leases does not have the others: the frames that brought them were lost on the way. */
   #dropUnlisted(worker: WorkerEntry, alive: WorkerAlive): void {
     if (alive.TASKS === undefined) return;
     const held = new Set(alive.TASKS);
     for (const task of worker.leases) {
       const lease = this.#context.leases.get(task);
-      if (lease !== undefined && !held.has(task)) void this.#clockwork.expire(lease, 0);
+      if (lease !== undefined && !held.has(task)) {
+        void this.#clockwork.expire(lease, 0, 'its worker does not have it');
+      }
     }
   }
 
@@ -111,8 +123,8 @@ export class WorkerSession {
     const lost: string[] = [];
     for (const task of listed) {
       const lease = leases.get(task);
-      if (lease === undefined || lease.worker !== worker.uuid) {
-        if (!worker.leases.has(task)) lost.push(task);
+      if (lease === undefined || lease.worker !== worker.uuid || this.#clockwork.isEnding(task)) {
+        lost.push(task);
         continue;
       }
       lease.deadline = monotonic() + settings.leaseMs;
@@ -131,15 +143,15 @@ export class WorkerSession {
       await this.#results.take(report, worker);
       this.#line.send({ STATUS: 'ACK', TASK_UUID: report.TASK_UUID });
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
       this.#context.logger.error(
         { err: error, task: report.TASK_UUID },
         'results could not be stored, the worker keeps them',
       );
+      const known = error instanceof StoreError;
       this.#line.send(
         nackOf({
-          code: error.code,
-          message: `results not stored, send them again in ${REPORT_RETRY_MS} ms: ${error.message}`,
+          code: known ? error.code : 'INTERNAL',
+          message: `results not stored, send them again in ${REPORT_RETRY_MS} ms${known ? `: ${error.message}` : ''}`,
           retry: true,
         }),
       );
