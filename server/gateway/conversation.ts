@@ -62,6 +62,8 @@ export interface ConversationParts {
  * - `talking`: frames go to the party, one after the other.
  *
  * In both, a frame that is not understood is answered with a NACK that names the field; the fifth closes the connection (1008).
+ *
+ * - `closing`: we closed the connection. What the other end still sends is not looked at.
  */
 export class ConversationHost {
   readonly #socket: WebSocket;
@@ -73,6 +75,7 @@ export class ConversationHost {
   /** Frames not yet handled, in their order. */
   readonly #frames: string[] = [];
   #handling = false;
+  #closing = false;
   #end: { code: number; reason: string } | undefined;
 
   constructor(socket: WebSocket, request: IncomingMessage, parts: ConversationParts) {
@@ -96,6 +99,7 @@ export class ConversationHost {
 
   #received(data: RawData, isBinary: boolean): void {
     this.#caller.line.heard();
+    if (this.#closing) return;
     const problem = problemOf(data as Buffer, isBinary);
     if (problem !== undefined) {
       this.#bad(problem);
@@ -111,6 +115,7 @@ export class ConversationHost {
     this.#handling = true;
     for (let text = this.#frames.shift(); text !== undefined; text = this.#frames.shift()) {
       if (this.#frames.length === MAX_WAITING_FRAMES - 1) this.#socket.resume();
+      if (this.#closing) continue;
       const parsed = parseObject(text);
       if (!parsed.ok) this.#bad(parsed.error);
       else await this.#frame(parsed.message);
@@ -172,13 +177,19 @@ export class ConversationHost {
       { remote: this.#caller.remoteAddress, code: error.code },
       'connection closed after too many malformed frames',
     );
-    this.#caller.line.close(POLICY_VIOLATION, `${MAX_BAD_FRAMES} malformed frames`);
+    this.#close(POLICY_VIOLATION, `${MAX_BAD_FRAMES} malformed frames`);
   }
 
   #refuse(refusal: Refusal): void {
     this.#parts.logger.warn({ remote: this.#caller.remoteAddress, code: refusal.code }, 'connection refused');
     this.#caller.line.send(nackOf(refusal));
-    this.#caller.line.close(UNAUTHORIZED, refusal.code);
+    this.#close(UNAUTHORIZED, refusal.code);
+  }
+
+  #close(code: number, reason: string): void {
+    this.#closing = true;
+    clearTimeout(this.#deadline);
+    this.#caller.line.close(code, reason);
   }
 
   #closed(code: number, reason: string): void {
