@@ -155,6 +155,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
     now,
     resolve: (options) => resolveOptions(options, settings, relays.names),
     wake: () => {
+      clockwork.deferredUntil(0);
       dispatcher.pump();
       mesh.workChanged();
     },

@@ -80,13 +80,7 @@ export class Batches {
   /** @throws RequestError UNKNOWN_BATCH */
   async get(uuid: string): Promise<BatchRecord> {
     const record = this.#context.book.get(uuid)?.current() ?? (await this.#context.store.getBatch(uuid));
-    if (record === undefined) {
-      throw new RequestError(
-        'UNKNOWN_BATCH',
-        `this server knows no batch ${uuid}; "mutirao status" lists its batches`,
-        { field: 'BATCH_UUID' },
-      );
-    }
+    if (record === undefined) throw unknownBatch(uuid);
     return record;
   }
 
@@ -108,18 +102,29 @@ export class Batches {
   async act(action: BatchAction, uuid: string): Promise<{ record: BatchRecord; changed?: number }> {
     const before = await this.get(uuid);
     this.#mayAct(action, before);
-    const { figures, changed } = await this.#carryOut(action, uuid);
-    if (figures === undefined) throw new RequestError('UNKNOWN_BATCH', `this server knows no batch ${uuid}`);
-    const record = { ...before, ...figures };
-    this.#context.book.takeUp(record);
-    this.#context.logger.info({ batch: uuid, action, state: figures.state, changed }, 'batch acted on');
+    const { record, changed } = await this.#carryOut(action, before);
+    const { state } = record;
+    this.#context.logger.info({ batch: uuid, action, state, changed }, 'batch acted on');
     if (action === 'PAUSE' || action === 'CANCEL') this.#context.handBack(uuid);
     else this.#context.wake();
     return changed === undefined ? { record } : { record, changed };
   }
 
+  /** @returns what ends the watch. */
   watch(record: BatchRecord, tell: (record: BatchRecord) => void, everyMs?: number): () => void {
-    return this.#context.watchers.watch(record, tell, everyMs);
+    const isOver = record.state === 'FINISHED' || record.state === 'CANCELLED';
+    if (isOver || this.#context.book.get(record.uuid) !== undefined)
+      return this.#context.watchers.watch(record, tell, everyMs);
+    // it was finished since the record was read
+    let isWatched = true;
+    const tellEnd = async (): Promise<void> => {
+      const end = await this.#context.store.getBatch(record.uuid);
+      if (isWatched && end !== undefined) tell(end);
+    };
+    tellEnd().catch((error) => this.#context.logger.error({ err: error }, 'the end of a batch was not told'));
+    return () => {
+      isWatched = false;
+    };
   }
 
   /** What is known of a batch beyond its record. */
@@ -161,20 +166,39 @@ export class Batches {
 
   async #carryOut(
     action: BatchAction,
-    uuid: string,
-  ): Promise<{ figures: BatchFigures | undefined; changed?: number }> {
+    before: BatchRecord,
+  ): Promise<{ record: BatchRecord; changed?: number }> {
     const { store, now } = this.#context;
+    const { uuid } = before;
     switch (action) {
       case 'PAUSE':
-        return { figures: await store.pauseBatch(uuid) };
+        return { record: this.#changed(before, await store.pauseBatch(uuid)) };
       case 'RESUME':
-        return { figures: await store.resumeBatch(uuid) };
+        return { record: this.#changed(before, await store.resumeBatch(uuid)) };
       case 'CANCEL':
-        return { figures: await store.cancelBatch(uuid, now()) };
+        return { record: this.#changed(before, await store.cancelBatch(uuid, now())) };
       case 'RETRY': {
         const retried = await store.retryFailed(uuid);
-        return { figures: retried?.figures, ...(retried === undefined ? {} : { changed: retried.changed }) };
+        return { record: this.#changed(before, retried?.figures), changed: retried?.changed ?? 0 };
       }
     }
   }
+
+  /**
+   * To be called in the very turn in which the store's answer comes: figures are taken in the order of the commits, and
+   * those of a later commit must not come first.
+   */
+  #changed(before: BatchRecord, figures: BatchFigures | undefined): BatchRecord {
+    if (figures === undefined) throw unknownBatch(before.uuid);
+    const record = { ...before, finishedAt: undefined, ...figures };
+    this.#context.book.takeUp(record);
+    return record;
+  }
 }
+
+const unknownBatch = (uuid: string): RequestError =>
+  new RequestError(
+    'UNKNOWN_BATCH',
+    `this server knows no batch ${uuid}; "mutirao status" lists its batches`,
+    { field: 'BATCH_UUID' },
+  );

@@ -43,21 +43,24 @@ export interface BatchStore {
   findKey(key: string): Promise<{ uuid: string; fingerprint: string } | undefined>;
   /** Opens a batch: invisible to all but the next three until it is committed, and gone after a restart. */
   openBatch(draft: BatchDraft): Promise<void>;
-  /** Adds recipients with the seqs `from`, `from` + 1, … */
+  /** Adds recipients with the seqs `from`, `from` + 1, …; `from` is the number of those added so far. @throws StoreError BATCH_NOT_OPEN */
   addRecipients(uuid: string, from: number, rows: readonly StoredRecipient[]): Promise<void>;
   /**
    * Makes an open batch of `total` recipients a running one, all of them pending.
-   * @throws StoreError KEY_TAKEN when another batch was committed under its key meanwhile.
+   * @throws StoreError KEY_TAKEN when another batch was committed under its key meanwhile (this one stays open), BATCH_NOT_OPEN
    */
   commitBatch(
     uuid: string,
     end: { message: Message; total: number; rejected: number; duplicates: number; fingerprint: string },
   ): Promise<BatchRecord>;
-  /** Removes an open batch and its recipients, in slices, so that others are not kept waiting. */
+  /**
+   * Removes an open batch and its recipients, in slices, so that others are not kept waiting. Nothing happens when there is
+   * no such open batch.
+   */
   dropOpenBatch(uuid: string): Promise<void>;
 
   getBatch(uuid: string): Promise<BatchRecord | undefined>;
-  /** Newest first. */
+  /** Newest first; their messages come without ATTACHMENTS, which `getBatch` has. */
   listBatches(limit: number): Promise<readonly BatchRecord[]>;
   /** Running and paused batches, and cancelled ones with leases out, oldest first: what a server takes up when it starts. */
   unfinishedBatches(): Promise<readonly BatchRecord[]>;
@@ -71,8 +74,11 @@ export interface BatchStore {
 
   pauseBatch(uuid: string): Promise<BatchFigures | undefined>;
   resumeBatch(uuid: string): Promise<BatchFigures | undefined>;
-  /** Pending and deferred become cancelled; what is leased becomes so when it is given back or fails for now. */
+  /**
+   * Pending and deferred become cancelled; what is leased becomes so when it is given back or fails for now. A finished batch
+   * stays as it is. A cancelled one never runs again; its `finishedAt` is when nothing is leased any more.
+   */
   cancelBatch(uuid: string, now: number): Promise<BatchFigures | undefined>;
-  /** Failed become pending with no attempts behind them; a finished batch runs again. */
+  /** Failed become pending with no attempts behind them; a finished batch runs again, a cancelled one stays as it is. */
   retryFailed(uuid: string): Promise<{ figures: BatchFigures; changed: number } | undefined>;
 }

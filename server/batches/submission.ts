@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { MAX_ATTACHMENTS } from '../../mail/index.ts';
 import {
   type AttachmentChunk,
   MAX_MESSAGE_BYTES,
@@ -133,10 +134,11 @@ export class Submission {
         `the attachments are larger than ${MAX_MESSAGE_BYTES} bytes as base64; send a link instead`,
       );
     }
-    this.#digest?.update(`\n${piece.FILENAME}\0${piece.CONTENT}`);
     const last = this.#attachments.at(-1);
     if (last?.FILENAME === piece.FILENAME && last.CID === piece.CID) last.CONTENT += piece.CONTENT;
     else {
+      if (this.#attachments.length === MAX_ATTACHMENTS)
+        throw new RequestError('TOO_LARGE', `more than ${MAX_ATTACHMENTS} attachments`);
       const { FILENAME, CONTENT, CONTENT_TYPE, CID } = piece;
       this.#attachments.push({
         FILENAME,
@@ -194,8 +196,12 @@ export class Submission {
     return this.#options;
   }
 
+  /** Of the content, however it was cut into frames. */
   #fingerprint(): string {
-    return this.#digest === undefined ? '' : this.#digest.copy().digest('hex');
+    if (this.#digest === undefined) return '';
+    const digest = this.#digest.copy();
+    if (this.#attachments.length > 0) digest.update(JSON.stringify(this.#attachments));
+    return digest.digest('hex');
   }
 
   async #existing(known: KnownKey): Promise<Committed> {
