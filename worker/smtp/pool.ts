@@ -22,6 +22,8 @@ export interface JobSource {
   /** Jobs that could be taken now. */
   waiting(): number;
   take(): Job | undefined;
+  /** Whether anything is still to be sent, or being sent, through this relay. */
+  isNeeded(): boolean;
 }
 
 export interface PoolOptions {
@@ -115,10 +117,10 @@ export class RelayPool {
       this.#close(this.#idle.shift() as Idle);
   }
 
-  /** Closes all sessions as soon as they are idle; resolves when no connection is left, or when there is new work. */
+  /** Closes all sessions as soon as they are idle; resolves when no connection is left, or when they are needed again. */
   async release(): Promise<void> {
     while (!this.isEmpty) {
-      if (this.#source.waiting() > 0 && !this.#aborted) return;
+      if (this.#source.isNeeded() && !this.#aborted) return;
       while (this.#idle.length > 0) this.#close(this.#idle.pop() as Idle);
       for (const opening of this.#openings) opening.abort();
       await Promise.race(this.#running);

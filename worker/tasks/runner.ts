@@ -274,7 +274,11 @@ export class TaskRunner {
     const key = task.relayKey;
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      const source = { waiting: () => this.#waiting(key), take: () => this.#take(key) };
+      const source = {
+        waiting: () => this.#waiting(key),
+        take: () => this.#take(key),
+        isNeeded: () => this.#isRelayNeeded(key),
+      };
       pool = new RelayPool(task.relay, this.#open, source, this.#options.pool, this.#logger, this.#now);
       this.#pools.set(key, pool);
     }
