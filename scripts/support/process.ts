@@ -15,6 +15,8 @@ export interface ProcessOptions {
   readonly entry: string;
   readonly args: readonly string[];
   readonly cwd?: string;
+  /** Default: that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
   readonly onLog?: (record: LogRecord) => void;
 }
 
@@ -23,16 +25,18 @@ export class Process {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #printed: string[] = [];
+  readonly #said: string[] = [];
   readonly #logs: LogRecord[] = [];
   readonly #waiting = new Set<() => void>();
   readonly #ended: Promise<number | NodeJS.Signals>;
   #isOver = false;
 
-  constructor({ name, entry, args, cwd, onLog }: ProcessOptions) {
+  constructor({ name, entry, args, cwd, env, onLog }: ProcessOptions) {
     this.name = name;
     this.#child = spawn(process.execPath, [join(ROOT, entry), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(cwd === undefined ? {} : { cwd }),
+      ...(env === undefined ? {} : { env }),
     });
     if (this.#child.stdout === null || this.#child.stderr === null) throw new Error('no pipes');
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
@@ -40,6 +44,7 @@ export class Process {
       this.#wake();
     });
     createInterface({ input: this.#child.stderr }).on('line', (line) => {
+      this.#said.push(line);
       const record = recordOf(line);
       this.#logs.push(record);
       onLog?.(record);
@@ -61,13 +66,21 @@ export class Process {
     return this.#printed;
   }
 
-  /** Waits for a log line. @throws when the process ends or `withinMs` pass before it comes. */
-  async logged(message: string, withinMs = 15_000): Promise<LogRecord> {
-    return this.#until(
-      () => this.#logs.find((record) => record.msg === message),
-      `log "${message}"`,
-      withinMs,
-    );
+  /** Lines of standard error so far, as they came. */
+  get said(): readonly string[] {
+    return this.#said;
+  }
+
+  /** Records of its log so far; a line that is none is the `msg` of one. */
+  get logs(): readonly LogRecord[] {
+    return this.#logs;
+  }
+
+  /** Waits for a log line, by its message. @throws when the process ends or `withinMs` pass before it comes. */
+  async logged(message: string | RegExp, withinMs = 15_000): Promise<LogRecord> {
+    const isIt = ({ msg = '' }: LogRecord): boolean =>
+      typeof message === 'string' ? msg === message : message.test(msg);
+    return this.#until(() => this.#logs.find(isIt), `log "${message}"`, withinMs);
   }
 
   /** Waits for a line of standard output that matches. */
@@ -80,6 +93,22 @@ export class Process {
       return undefined;
     };
     return this.#until(find, `line ${pattern}`, withinMs);
+  }
+
+  /** Waits until it ends by itself. @returns exit code, or the signal that ended it @throws when it does not in time */
+  async ended(withinMs = 15_000): Promise<number | NodeJS.Signals> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`${this.name} has not ended within ${withinMs} ms\n${this.#lastWords()}`)),
+        withinMs,
+      );
+    });
+    try {
+      return await Promise.race([this.#ended, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Asks it to end, and waits for that. @returns exit code, or the signal that ended it */

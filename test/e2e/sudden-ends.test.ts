@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import { storedSent } from './support/stored-sent.ts';
+import { expectBalanced, expectExactlyOnce, type Submitted, Town } from './support/town.ts';
+import type { TownServer } from './support/town-server.ts';
+
+const TOTAL = 2_000;
+const CONNECTIONS = 10;
+/** What a worker may have begun and not reported: twice its connections. */
+const IN_FLIGHT = 2 * CONNECTIONS;
+const WORKER = ['--connections', String(CONNECTIONS)];
+
+/** A server with two workers in the middle of a batch. */
+async function inMidBatch() {
+  const town = await Town.raise();
+  await town.sink({ latencyMs: 10 });
+  const server = await town.server();
+  const [first, second] = await town.workers(2, server, WORKER);
+  if (first === undefined || second === undefined) throw new Error('no workers');
+  const batch = await town.submit(server, TOTAL);
+  await town.untilBatch('some are sent', batch, ({ counts }) => counts.sent > TOTAL / 10);
+  return { town, server, batch, workers: [first, second] as const };
+}
+
+async function expectMidBatch({ server, id }: Submitted): Promise<void> {
+  expect((await (await server.client()).batch(id)).counts.sent).toBeLessThan(TOTAL);
+}
+
+const breathOf = async (server: TownServer) => (await server.account()).workersTotal;
+
+describe('a worker', { timeout: 120_000 }, () => {
+  test('killed in mid-batch loses nothing, and only what it had in flight may come twice, marked', async () => {
+    const { town, batch, workers } = await inMidBatch();
+    await workers[0].kill();
+    await expectMidBatch(batch);
+    const { counts, maybeSent } = await town.finished(batch);
+    expect(counts.sent).toBe(TOTAL);
+    const accounting = await town.account(batch);
+    expectBalanced(accounting);
+    expect(accounting.duplicated).toBeLessThanOrEqual(IN_FLIGHT);
+    expect(maybeSent).toBeGreaterThanOrEqual(accounting.explainedDuplicates);
+  });
+
+  test('told to stop in mid-batch finishes what it holds: nothing is lost or comes twice', async () => {
+    const { town, batch, workers, server } = await inMidBatch();
+    expect(await workers[0].stop('SIGTERM')).toBe(0);
+    await expectMidBatch(batch);
+    expect(await breathOf(server)).toBe(1);
+    const { counts, maybeSent } = await town.finished(batch);
+    expect({ sent: counts.sent, maybeSent }).toEqual({ sent: TOTAL, maybeSent: 0 });
+    expectExactlyOnce(await town.account(batch));
+  });
+});
+
+describe('a server', { timeout: 120_000 }, () => {
+  test('killed in mid-batch and started again gets its workers back, loses nothing, and repeats nothing it had acknowledged', async () => {
+    const { town, batch, server } = await inMidBatch();
+    await server.process.kill();
+    const settled = storedSent(server.data, batch.id);
+    expect(settled.size).toBeGreaterThan(0);
+    expect(settled.size).toBeLessThan(TOTAL);
+    await server.start();
+    await server.until('both workers are back', ({ workersTotal }) => workersTotal === 2);
+    expect((await town.finished(batch)).counts.sent).toBe(TOTAL);
+    expectBalanced(await town.account(batch));
+    const copies = town.copies();
+    const again = [...settled].filter((seq) => copies.get(town.messageId(batch, seq)) !== 1);
+    expect(again).toEqual([]);
+  });
+
+  test('told to stop in mid-batch lets its workers finish: nothing is lost or comes twice', async () => {
+    const { town, batch, server } = await inMidBatch();
+    expect(await server.process.stop('SIGTERM')).toBe(0);
+    await server.process.logged('server stopped, everything settled');
+    expect(storedSent(server.data, batch.id).size).toBeLessThan(TOTAL);
+    await server.start();
+    const { counts, maybeSent } = await town.finished(batch);
+    expect({ sent: counts.sent, maybeSent }).toEqual({ sent: TOTAL, maybeSent: 0 });
+    expectExactlyOnce(await town.account(batch));
+  });
+});
