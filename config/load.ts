@@ -57,7 +57,10 @@ function sayOf(
   if (setting.secret === true && fileVariable !== undefined && fileVariable !== '') {
     return secretFrom(fileVariable, `${variable}_FILE`);
   }
-  if (file[name] !== undefined) return { value: file[name], where: `"${name}" in ${sources.file}` };
+  if (file[name] !== undefined) {
+    const isOne = setting.repeatable === true && !Array.isArray(file[name]);
+    return { value: isOne ? [file[name]] : file[name], where: `"${name}" in ${sources.file}` };
+  }
   if (setting.secret === true && typeof file[`${name}File`] === 'string') {
     return secretFrom(file[`${name}File`] as string, `"${name}File" in ${sources.file}`);
   }
@@ -89,7 +92,7 @@ function readFile(path: string, settings: Settings): Record<string, unknown> {
   } catch (cause) {
     const reason =
       cause instanceof SyntaxError
-        ? `is not JSON: ${cause.message}`
+        ? `is not JSON${placeOf(cause)}`
         : `cannot be read: ${(cause as Error).message}`;
     throw new ConfigError(`config file ${path} ${reason}`, { cause });
   }
@@ -97,11 +100,18 @@ function readFile(path: string, settings: Settings): Record<string, unknown> {
     throw new ConfigError(`config file ${path} must hold one JSON object`);
   }
   for (const key of Object.keys(value)) {
-    const known = key in settings || (key.endsWith('File') && settings[key.slice(0, -4)]?.secret === true);
+    const known =
+      Object.hasOwn(settings, key) || (key.endsWith('File') && settings[key.slice(0, -4)]?.secret === true);
     if (!known)
       throw new ConfigError(
         `config file ${path}: "${key}" is not a setting; known are ${Object.keys(settings).join(', ')}`,
       );
   }
   return value as Record<string, unknown>;
+}
+
+/** Where the mistake is. The rest of the engine's message quotes the file, and so perhaps a password. */
+function placeOf(error: SyntaxError): string {
+  const place = /line \d+ column \d+/.exec(error.message)?.[0];
+  return place === undefined ? '' : `: ${place}`;
 }

@@ -53,6 +53,9 @@ const RelayObject = z
 const URL_FORM =
   'must look like smtp://user:pass@host:port?name=mx&weight=1&connections=20 (smtps:// for TLS from the start; also starttls=always|never, verify=no, clear-auth=yes)';
 
+const SPECIAL_CHARACTERS =
+  'a / ? # @ : or % in the user or password is written as %2F %3F %23 %40 %3A or %25';
+
 /** A relay as a URL, or as an object of the config file. */
 export const RelaySpec = z
   .union([z.string(), z.record(z.string(), z.unknown())], URL_FORM)
@@ -86,13 +89,18 @@ function keysOfUrl(text: string): Record<string, unknown> | string {
   if (!URL.canParse(text)) return URL_FORM;
   const url = new URL(text);
   if (url.protocol !== 'smtp:' && url.protocol !== 'smtps:') return URL_FORM;
+  if ((url.pathname !== '' && url.pathname !== '/') || url.hash !== '') return SPECIAL_CHARACTERS;
   const keys: Record<string, unknown> = {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     secure: url.protocol === 'smtps:',
   };
   if (url.port !== '') keys.port = Number(url.port);
-  if (url.username !== '') keys.user = decodeURIComponent(url.username);
-  if (url.password !== '') keys.pass = decodeURIComponent(url.password);
+  try {
+    if (url.username !== '') keys.user = decodeURIComponent(url.username);
+    if (url.password !== '') keys.pass = decodeURIComponent(url.password);
+  } catch {
+    return SPECIAL_CHARACTERS;
+  }
   for (const [name, value] of url.searchParams) {
     switch (name) {
       case 'name':
@@ -109,7 +117,7 @@ function keysOfUrl(text: string): Record<string, unknown> | string {
         keys[name === 'verify' ? 'verify' : 'clearAuth'] = YES_NO[value];
         break;
       default:
-        return `"${name}" is not known of a relay; ${URL_FORM}`;
+        return `has a parameter that is not one of name, weight, connections, starttls, verify and clear-auth; ${SPECIAL_CHARACTERS}`;
     }
   }
   return keys;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { RelaySpec } from './relay-url.ts';
 import { duration, type Loaded, onOff, type Setting, whole } from './setting.ts';
@@ -11,6 +12,35 @@ const PeerUrl = z
     (text) => URL.canParse(text) && /^wss?:$/.test(new URL(text).protocol),
     'must be the address of a server, such as ws://10.0.0.2:8765',
   );
+
+/** A host, with a port or without; an IPv6 address with a port stands in brackets. */
+const HostAndPort = z
+  .string()
+  .refine(
+    (text) => isIP(text) === 6 || isUrlAuthority(text),
+    'must be HOST, HOST:PORT or [IPV6]:PORT, such as 10.0.0.2:8765',
+  );
+
+function isUrlAuthority(text: string): boolean {
+  if (!/^(\[[0-9a-f:.]+\]|[^\s/?#@:[\]]+)(:\d{1,5})?$/i.test(text)) return false;
+  return URL.canParse(`ws://${text}`) && !/:0*$/.test(text);
+}
+
+const Relays = z
+  .array(RelaySpec)
+  .max(1_000)
+  .superRefine((relays, context) => {
+    const names = new Set<string>();
+    for (const [i, { name }] of relays.entries()) {
+      if (names.has(name))
+        context.addIssue({
+          code: 'custom',
+          path: [i],
+          message: `two relays are named ${JSON.stringify(name)}: give one of them another name=`,
+        });
+      names.add(name);
+    }
+  });
 
 const secret = z.string().min(8, 'must have at least 8 characters').max(4_096);
 
@@ -29,7 +59,7 @@ export const SERVER_SETTINGS = {
     description: 'port for WebSocket and HTTP; 0 takes a free one',
   },
   advertise: {
-    schema: z.string().min(1),
+    schema: HostAndPort,
     value: 'HOST[:PORT]',
     description:
       'where peers and their workers reach this server; default: the host and port that it listens on',
@@ -48,7 +78,7 @@ export const SERVER_SETTINGS = {
     description: 'a server of the mesh; one is enough to join',
   },
   relay: {
-    schema: z.array(RelaySpec).max(1_000),
+    schema: Relays,
     fallback: [] as string[],
     value: 'URL',
     repeatable: true,

@@ -36,26 +36,20 @@ export const variableOf = (name: string): string =>
   `MUTIRAO_${kebab(name).replaceAll('-', '_').toUpperCase()}`;
 
 /** A whole number within bounds, also as text. */
-export const whole = (min: number, max: number) =>
-  z
-    .union([
-      z.number(),
-      z
-        .string()
-        .regex(/^-?\d+$/, `must be a whole number from ${min} to ${max}`)
-        .transform(Number),
-    ])
-    .pipe(
-      z.number().int().min(min, `must be from ${min} to ${max}`).max(max, `must be from ${min} to ${max}`),
-    );
+export const whole = (min: number, max: number) => {
+  const allowed = `must be a whole number from ${min} to ${max}`;
+  return z.union([z.number(), z.string()], allowed).transform((value, context) => {
+    const number = typeof value === 'string' && !/^-?\d+$/.test(value) ? Number.NaN : Number(value);
+    if (Number.isInteger(number) && number >= min && number <= max) return number;
+    context.addIssue({ code: 'custom', message: allowed });
+    return z.NEVER;
+  });
+};
 
 /** A switch: `--x`, `MUTIRAO_X=true`, `"x": true`. */
-export const onOff = z.union([
-  z.boolean(),
-  z
-    .enum(['true', 'false', '1', '0'], 'must be true or false')
-    .transform((text) => text === 'true' || text === '1'),
-]);
+export const onOff = z
+  .union([z.boolean(), z.enum(['true', 'false', '1', '0'])], 'must be true or false')
+  .transform((value) => value === true || value === 'true' || value === '1');
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
