@@ -1,5 +1,10 @@
 /** Why a server could not be started. The message says what to do. */
-export type ServerErrorCode = 'PORT_IN_USE' | 'CANNOT_LISTEN' | 'INSECURE' | 'TLS_INVALID';
+export type ServerErrorCode =
+  | 'PORT_IN_USE'
+  | 'CANNOT_LISTEN'
+  | 'INSECURE'
+  | 'TLS_INVALID'
+  | 'IDENTITY_INVALID';
 
 export class ServerError extends Error {
   override readonly name = 'ServerError';

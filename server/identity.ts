@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { ServerError } from './errors.ts';
 
 const IdentityFile = z.object({ serverUuid: z.string().min(1), createdAt: z.string() });
 
@@ -10,7 +11,7 @@ export interface Identity {
   readonly uuid: string;
 }
 
-/** Reads the identity of a data folder, or makes one. Call it with the folder's lock held. */
+/** Reads the identity of a data folder, or makes one. Call it with the folder's lock held. @throws ServerError IDENTITY_INVALID */
 export function loadIdentity(folder: string): Identity {
   const path = join(folder, 'identity.json');
   const known = readIdentity(path);
@@ -34,5 +35,13 @@ function readIdentity(path: string): Identity | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  return { uuid: IdentityFile.parse(JSON.parse(text)).serverUuid };
+  try {
+    return { uuid: IdentityFile.parse(JSON.parse(text)).serverUuid };
+  } catch (cause) {
+    throw new ServerError(
+      'IDENTITY_INVALID',
+      `${path} is damaged: restore it, or remove it to begin as a new server of the mesh (batches are kept)`,
+      { cause },
+    );
+  }
 }

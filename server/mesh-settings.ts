@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { ServerSettings } from '../config/index.ts';
 import type { Endpoint } from '../protocol/index.ts';
 import { type MeshSettings, meshDefaults } from './mesh/settings.ts';
@@ -36,8 +37,7 @@ export function advertised(
 ): Endpoint {
   const scheme = settings.tlsCert === undefined ? 'ws' : 'wss';
   const host = settings.host === '0.0.0.0' || settings.host === '::' ? '127.0.0.1' : settings.host;
-  const text = settings.advertise ?? (host.includes(':') ? `[${host}]` : host);
-  const withPort = /:\d+$/.test(text) && !text.endsWith(']') ? text : `${text}:${port}`;
-  const endpoint = endpointOf(`${scheme}://${withPort}`);
-  return /:\d+$/.test(withPort) ? { ...endpoint, PORT: Number(/:(\d+)$/.exec(withPort)?.[1]) } : endpoint;
+  const said = settings.advertise ?? host;
+  const text = isIP(said) === 6 ? `[${said}]` : said;
+  return endpointOf(`${scheme}://${/:\d+$/.test(text) ? text : `${text}:${port}`}`);
 }

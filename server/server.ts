@@ -78,13 +78,17 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
   });
   const { server: http, port } = await listen(app, settings);
   const store = openSqliteStore({ folder, logger: log('store') });
+  let uuid: string;
   try {
     await store.start();
+    uuid = loadIdentity(folder).uuid;
   } catch (error) {
     http.close();
+    await store.stop();
     throw error;
   }
-  const identity = { uuid: loadIdentity(folder).uuid, address: advertised(settings, port) };
+  http.on('error', (error) => log('http').error({ err: error }, 'a connection could not be taken'));
+  const identity = { uuid, address: advertised(settings, port) };
 
   const relays = new RelayBook(
     settings.relay,
@@ -198,7 +202,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
       };
     },
   };
-  const gateway = new Gateway(http, {
+  const gateway = new Gateway(http, identity.address.IP, {
     access,
     logger: log('gateway'),
     begin: (...call) => beginConversation(parties, ...call),

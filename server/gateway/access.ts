@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { Conversation } from '../../protocol/index.ts';
 
 /** The token that each kind of caller must show; absent: none is asked for. */
@@ -35,9 +36,18 @@ export function bearerOf(header: string | undefined): string | undefined {
 
 /**
  * Whether a browser's page may open a WebSocket here: only one that this server delivered itself. Programs send no Origin. Without
- * this, any web site could speak to a server on its visitor's loopback (RFC 6455 §10.2).
+ * this, any web site could speak to a server on its visitor's loopback (RFC 6455 §10.2). A server that asks for no token also
+ * looks whether it was called by an address or by the `name` it goes by: a site can make its own name point to us.
  */
-export function originAllowed(origin: string | undefined, host: string | undefined): boolean {
+export function originAllowed(
+  origin: string | undefined,
+  host: string | undefined,
+  own: { readonly asksForToken: boolean; readonly name: string },
+): boolean {
   if (origin === undefined) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
+  if (!URL.canParse(origin)) return false;
+  const from = new URL(origin);
+  if (from.host !== host) return false;
+  const name = from.hostname.replace(/^\[(.*)\]$/, '$1');
+  return own.asksForToken || isIP(name) !== 0 || name === 'localhost' || name === own.name.toLowerCase();
 }

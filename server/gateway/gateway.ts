@@ -19,6 +19,8 @@ export class Gateway {
   readonly #http: Server;
   readonly #parts: ConversationParts;
   readonly #logger: Logger;
+  /** The name that this server goes by. */
+  readonly #name: string;
   readonly #sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_READABLE_FRAME_BYTES,
@@ -29,8 +31,9 @@ export class Gateway {
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void =>
     this.#upgrade(request, socket, head);
 
-  constructor(http: Server, parts: ConversationParts) {
+  constructor(http: Server, name: string, parts: ConversationParts) {
     this.#http = http;
+    this.#name = name;
     this.#parts = parts;
     this.#logger = parts.logger;
   }
@@ -60,7 +63,8 @@ export class Gateway {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
-    if (!originAllowed(request.headers.origin, request.headers.host)) {
+    const own = { asksForToken: this.#parts.access.guards('client'), name: this.#name };
+    if (!originAllowed(request.headers.origin, request.headers.host, own)) {
       this.#logger.warn({ origin: request.headers.origin }, 'page of another site refused');
       refuse(socket, '403 Forbidden');
       return;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
@@ -17,7 +17,7 @@ export async function listen(
 ): Promise<{ server: Server; port: number }> {
   const listener = getRequestListener(app.fetch);
   const tls = readTls(settings);
-  const server = tls === undefined ? createServer(listener) : (createTlsServer(tls, listener) as unknown as Server);
+  const server = tls === undefined ? createServer(listener) : tlsServer(tls, listener);
   server.headersTimeout = HEADERS_WITHIN_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, settings)));
@@ -26,7 +26,21 @@ export async function listen(
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-function readTls(settings: Pick<ServerSettings, 'tlsCert' | 'tlsKey'>): { cert: Buffer; key: Buffer } | undefined {
+function tlsServer(tls: { cert: Buffer; key: Buffer }, listener: RequestListener): Server {
+  try {
+    return createTlsServer(tls, listener) as unknown as Server;
+  } catch (cause) {
+    throw new ServerError(
+      'TLS_INVALID',
+      `the files of --tls-cert and --tls-key are not a PEM certificate and its key: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+function readTls(
+  settings: Pick<ServerSettings, 'tlsCert' | 'tlsKey'>,
+): { cert: Buffer; key: Buffer } | undefined {
   const { tlsCert, tlsKey } = settings;
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
@@ -35,11 +49,16 @@ function readTls(settings: Pick<ServerSettings, 'tlsCert' | 'tlsKey'>): { cert: 
   try {
     return { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
   } catch (cause) {
-    throw new ServerError('TLS_INVALID', `the certificate cannot be read: ${(cause as Error).message}`, { cause });
+    throw new ServerError('TLS_INVALID', `the certificate cannot be read: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
-function listenError(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): ServerError {
+function listenError(
+  error: NodeJS.ErrnoException,
+  { host, port }: { host: string; port: number },
+): ServerError {
   if (error.code === 'EADDRINUSE') {
     return new ServerError(
       'PORT_IN_USE',
@@ -47,5 +66,7 @@ function listenError(error: NodeJS.ErrnoException, { host, port }: { host: strin
       { cause: error },
     );
   }
-  return new ServerError('CANNOT_LISTEN', `cannot listen on ${host}:${port}: ${error.message}`, { cause: error });
+  return new ServerError('CANNOT_LISTEN', `cannot listen on ${host}:${port}: ${error.message}`, {
+    cause: error,
+  });
 }
