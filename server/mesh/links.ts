@@ -163,9 +163,9 @@ export class PeerLinks implements LinkHandler {
       this.#options.user.linkLost(peer);
     }
     if (link.endpoint === undefined || this.#isStopped) return;
+    const worked = link.heardAt > link.openedAt && code !== CLOSE.policy;
     if (code === CLOSE.self) this.#book.isSelf(link.endpoint);
-    else if (link.heardAt > link.openedAt && code !== CLOSE.policy)
-      this.#book.closed(link.endpoint, this.#now());
+    else if (worked || code === CLOSE.duplicate) this.#book.closed(link.endpoint, this.#now());
     else this.#dialler.failed(link.endpoint, reason === '' ? `closed with code ${code}` : reason);
   }
 

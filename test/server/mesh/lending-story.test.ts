@@ -89,14 +89,28 @@ describe('joining', () => {
     await b.crash();
     Object.assign(b, { settings: { ...b.settings, peers: [{ IP: 'localhost', PORT: a.address.PORT }] } });
     Object.assign(a, { settings: { ...a.settings, peers: [b.address] } });
-    await a.start();
-    await clock.advance(3_000);
     await b.start();
+    await clock.advance(3_000);
+    await a.start(); // it calls before the other tries again
     await clock.advance(30_000);
     const before = network.dials;
     await clock.advance(60_000);
     expect(network.dials).toBe(before);
     expect(network.cablesBetween(a.address, b.address)).toBe(1);
+    expect(a.mesh.snapshot().peers[0]?.link).toBe('dialled');
+    expect(world.said('peer cannot be reached; trying on', b)).toHaveLength(1);
+  });
+
+  test('a server that listens everywhere is known by the address at which it was met', async () => {
+    const { PORT } = await network.freeAddress();
+    const a = await world.addServer({ address: { IP: '0.0.0.0', PORT } });
+    const b = await world.addServer({ peers: [{ IP: 'localhost', PORT }] });
+    const other = await network.freeAddress();
+    await world.addServer({ address: { ...other, IP: '0.0.0.0' }, peers: [b.address] });
+    await clock.advance(5_000);
+    const known = b.mesh.snapshot().peers.map((peer) => peer.address);
+    expect(known.sort()).toEqual([`ws://127.0.0.1:${other.PORT}`, `ws://localhost:${PORT}`]);
+    expect(a.mesh.snapshot().peers).toHaveLength(2);
   });
 
   test('silence makes a peer suspect and dead, its voice alive', async () => {
@@ -129,6 +143,7 @@ describe('borrowing', () => {
     await clock.advance(1_000);
     expect([a, b, c].map((site) => site.connected.size)).toEqual([4, 1, 1]);
     expect(a.mesh.snapshot().borrowed).toHaveLength(2);
+    for (const site of [b, c]) expect(site.mesh.snapshot().lent).toMatchObject([{ state: 'there' }]);
 
     await clock.advance(60_000);
     expect(a.settled).toBe(20_000);
@@ -138,6 +153,27 @@ describe('borrowing', () => {
       expect(site.store.totals).toEqual(totals(1, 1, 0));
     }
     expect(world.said('release completed', a)).toHaveLength(2);
+  });
+
+  test('workers that are on their way are not asked for twice', async () => {
+    const [a, b] = (await neighbours(2, 1)) as [Site, Site];
+    for (let i = 0; i < 10; i += 1) world.addWorker(b);
+    for (const worker of world.workers) worker.travelMs = 1_500;
+    await clock.advance(2_500);
+    a.submit(5_000);
+    await clock.advance(1_400);
+    expect(b.redirects).toHaveLength(4);
+  });
+
+  test('a request whose answer was lost with the connection is made again', async () => {
+    const [a, b] = (await neighbours(2, 3)) as [Site, Site];
+    b.store.hold();
+    a.submit(50_000);
+    await clock.advance(500);
+    network.drop();
+    await clock.advance(1_000);
+    expect(world.said('asks for workers', a).length).toBeGreaterThanOrEqual(2);
+    b.store.release();
   });
 
   test('a small batch moves nobody', async () => {
@@ -195,6 +231,7 @@ describe('borrowing', () => {
     c.store.release();
     await clock.advance(1_000);
     expect(new Set(c.redirects.map((redirect) => redirect.worker)).size).toBe(3);
+    expect(c.mesh.snapshot().totals.made).toBe(3);
     expect(c.redirects).toHaveLength(3);
   });
 
@@ -239,6 +276,21 @@ describe('coming home', () => {
     await clock.advance(10_000);
     expect(b.connected.size).toBe(3);
     expect(world.said('release completed', b).length).toBeGreaterThan(0);
+  });
+
+  test('a call home that was not heard is repeated', async () => {
+    const [a, b] = (await neighbours(2, 3)) as [Site, Site];
+    a.submit(100_000);
+    await clock.advance(5_000);
+    network.cut(a.address, b.address);
+    b.submit(40_000);
+    await clock.advance(1_000);
+    network.mend();
+    expect(world.said('calls workers home', b)).toHaveLength(1);
+    await clock.advance(3_000);
+    expect(b.connected.size).toBe(1);
+    await clock.advance(5_000);
+    expect(b.connected.size).toBe(3);
   });
 
   test('a loan that ended is given back, however saturated the borrower is', async () => {

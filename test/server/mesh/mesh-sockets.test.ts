@@ -52,6 +52,7 @@ const livePeersOf = (site: Site) =>
 async function minimalPeer(site: Site): Promise<{
   say: (message: object | string) => void;
   hear: () => Promise<Record<string, unknown>>;
+  unheard: () => readonly Record<string, unknown>[];
   socket: WebSocket;
 }> {
   const socket = new WebSocket(endpointUrl(site.address), { headers: { authorization: `Bearer ${TOKEN}` } });
@@ -62,6 +63,7 @@ async function minimalPeer(site: Site): Promise<{
   return {
     socket,
     say: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
+    unheard: () => heard,
     hear: async () => {
       await until('the server answers', () => heard.length > 0);
       return heard.shift() as Record<string, unknown>;
@@ -94,6 +96,10 @@ describe('a minimal peer', () => {
       expect(await peer.hear()).toMatchObject({ SERVER: 'ALIVE', TASK: 'RECIEVE', SERVER_UUID: site.uuid });
     }
     expect(site.mesh.snapshot().peers).toEqual([]);
+    const member = await minimalPeer(site);
+    member.say({ SERVER: 'ALIVE', TASK: 'REQUEST', SERVER_UUID: 'minimal-1' });
+    for (let i = 0; i < 3; i += 1) await member.hear();
+    expect(peer.unheard()).toEqual([]);
   });
 
   test('of the second dialect is answered in it, and asked in it', async () => {

@@ -59,6 +59,11 @@ export class VirtualNetwork implements Network {
     this.#cut.add(pair(a.PORT, b.PORT));
   }
 
+  /** Breaks the open connections; new ones may be made. */
+  drop(): void {
+    for (const cable of [...this.#cables]) cable.close(1006, '');
+  }
+
   mend(): void {
     this.#cut.clear();
   }

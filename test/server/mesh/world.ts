@@ -274,6 +274,8 @@ export class FakeWorker {
   isLeaving = false;
   /** Recipients per second. */
   rate = 200;
+  /** Time from leaving one server to knocking at the next. */
+  travelMs = TRAVEL_MS;
   readonly visited: string[] = [];
   readonly #world: World;
   #redirect: Redirect | undefined;
@@ -384,7 +386,7 @@ export class FakeWorker {
     const site = this.at;
     this.at = undefined;
     if (site?.connected.delete(this.uuid) && site.isUp) site.mesh.workerLeft(this.uuid, false);
-    this.#later(TRAVEL_MS, then);
+    this.#later(this.travelMs, then);
   }
 
   #goHome(): void {
