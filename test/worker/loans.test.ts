@@ -61,14 +61,17 @@ describe('loans', () => {
   });
 
   test('a task that crosses the departure is handed back', async () => {
-    const home = await harness.server();
-    const borrower = await harness.server();
     const sink = await harness.sink();
+    const borrower = await harness.server();
+    const home = await harness.server({
+      react: (visit, message) => {
+        if (message.SLOTS === 0) visit.send(taskOf('late', sink.port, people(10)));
+      },
+    });
     harness.worker([home.url]);
     const visit = await home.visit();
     await visit.alive();
     visit.send(redirect(home, borrower));
-    visit.send(taskOf('late', sink.port, people(10)));
     const done = await visit.done('late');
     expect(done.RETURNED).toEqual([[0, 9]]);
     await borrower.visit();
@@ -140,6 +143,25 @@ describe('loans', () => {
     await borrower.stop();
     expect(await (await other.visit()).alive()).toMatchObject({ TICKET: 'signed' });
     await (await home.visit(2)).alive();
+  });
+
+  test('at home nothing more of a dead borrower is sent', async () => {
+    const home = await harness.server();
+    const borrower = await harness.server();
+    const sink = await harness.sink({ latencyMs: 20 });
+    const worker = harness.worker([home.url], { connections: 2, inFlight: 1_000 });
+    (await home.visit()).send(redirect(home, borrower));
+    const away = await borrower.visit();
+    away.send(taskOf('t1', sink.port, people(1_000)));
+    await until('it has begun', () => sink.report().messages > 0);
+    await borrower.stop();
+    await (await home.visit(2)).alive();
+    const sent = sink.report().messages;
+    await until('what was in flight has ended', () => {
+      const [relay] = worker.snapshot().relays as { busy: number }[];
+      return relay?.busy === 0;
+    });
+    expect(sink.report().messages).toBeLessThanOrEqual(sent + 2);
   });
 
   test('results for a borrower that died do not keep it from working at home', async () => {

@@ -31,7 +31,10 @@ const lines = (file: string, word: string): string[] =>
     : [];
 
 function workerProcess(...args: string[]): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, [MAIN, '--log-file', 'none', ...args], { cwd: folder });
+  const child = spawn(process.execPath, [MAIN, '--log-file', 'none', ...args], {
+    cwd: folder,
+    detached: true,
+  });
   started.push(child);
   let text = '';
   child.stdout?.on('data', (chunk) => {
@@ -102,6 +105,20 @@ test('children of a killed parent drain and end by themselves', async () => {
   child.kill('SIGKILL');
   await until('no worker is left', () => server.visits.every((visit) => !visit.isOpen));
   expect(server.visits.every((visit) => visit.alives.at(-1)?.LEAVING === true)).toBe(true);
+});
+
+test('Ctrl-C, which reaches the whole group of processes, is one signal and drains', async () => {
+  const server = await harness.server();
+  const sink = await harness.sink({ slowMs: 400 });
+  const { child } = workerProcess('--server', server.url, '--processes', '2');
+  const visit = await server.visit();
+  await visit.alive();
+  await (await server.visit(2)).alive();
+  visit.send(taskOf('t1', sink.port, ['slow-a@example.net']));
+  await until('the relay has it', () => sink.report().messages === 1);
+  process.kill(-(child.pid as number), 'SIGINT');
+  await until('it has ended', () => child.exitCode !== null);
+  expect(visit.sent).toEqual([0]);
 });
 
 test('a wrong setting is named, and ends with 1', async () => {

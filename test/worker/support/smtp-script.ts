@@ -26,6 +26,7 @@ export async function startSmtpScript(script: SmtpScript = {}): Promise<Scripted
   let connections = 0;
   const server = createServer((socket) => {
     const number = ++connections;
+    socket.setNoDelay(true);
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
