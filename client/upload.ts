@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ChunkAck, CommitAck, MAX_REJECTED_LISTED } from '../protocol/index.ts';
 import { type Chunk, chunksOf } from './chunker.ts';
 import { ConnectionLostError, InvalidSubmissionError } from './errors.ts';
+import { FlightWindow } from './flight-window.ts';
 import type { Link } from './link.ts';
 import type { Rejection, Rows } from './recipients.ts';
 import { attachmentMessages, type Submission, submitMessage } from './submission.ts';
@@ -45,10 +46,8 @@ export class Upload {
   readonly #link: Link;
   readonly #submission: Submission;
   readonly #listener: UploadListener;
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #window = new FlightWindow(FRAMES_IN_FLIGHT);
   readonly #rejectedRows: Rejection[] = [];
-  /** Rejects with the first failure of a frame or of the connection; never resolves. */
-  readonly #failed = Promise.withResolvers<never>();
   #rows = 0;
   #rejected = 0;
   #unsendable = 0;
@@ -57,9 +56,7 @@ export class Upload {
     this.#link = link;
     this.#submission = submission;
     this.#listener = listener;
-    // It is looked at between two chunks; until then nobody may call it unhandled.
-    this.#failed.promise.catch(() => {});
-    link.listen(() => {}, this.#failed.reject);
+    link.listen(() => {}, this.#window.fail);
   }
 
   /** @throws ServerRefusedError, ConnectionLostError, InvalidSubmissionError, and what the rows throw */
@@ -67,11 +64,11 @@ export class Upload {
     await this.#link.ask(submitMessage(this.#submission), z.unknown());
     for (const attachment of this.#submission.attachments ?? []) {
       for (const piece of attachmentMessages(attachment)) {
-        await this.#send(() => this.#link.ask(piece, z.unknown()).then(() => {}));
+        await this.#window.add(async () => void (await this.#link.ask(piece, z.unknown())));
       }
     }
     await this.#sendRows(rows);
-    await Promise.race([Promise.all(this.#inFlight), this.#failed.promise]);
+    await this.#window.drained();
     return this.#commit();
   }
 
@@ -80,10 +77,10 @@ export class Upload {
     const chunks = chunksOf(rows, (rejection) => this.#refuse(rejection));
     try {
       for (;;) {
-        const next = await Promise.race([chunks.next(), this.#failed.promise]);
+        const next = await this.#window.unlessFailed(chunks.next());
         if (next.done === true) return;
         const chunk = next.value;
-        await this.#send(() => this.#bring(chunk));
+        await this.#window.add(() => this.#bring(chunk));
       }
     } finally {
       // Lets the source close its file. A source that hangs would keep this from resolving, so nobody waits for it.
@@ -137,15 +134,5 @@ export class Upload {
     this.#rejected++;
     if (this.#rejectedRows.length < MAX_REJECTED_LISTED) this.#rejectedRows.push(rejection);
     this.#listener.onRejected?.(rejection);
-  }
-
-  /** Sends when there is room in the window. The first failure of a frame ends the upload. */
-  async #send(frame: () => Promise<void>): Promise<void> {
-    const sent: Promise<void> = frame()
-      .catch(this.#failed.reject)
-      .finally(() => this.#inFlight.delete(sent));
-    this.#inFlight.add(sent);
-    if (this.#inFlight.size < FRAMES_IN_FLIGHT) return;
-    await Promise.race([...this.#inFlight, this.#failed.promise]);
   }
 }
