@@ -3,8 +3,8 @@
  *
  *   node scripts/submit.ts --from news@example.org --subject 'Hello {{name}}' --text letter.txt --to people.csv
  *
- * `--to` is a CSV file whose header row names the variables (`email` is the address), or addresses with commas between them.
- * `mutirao submit` does the same with more comfort.
+ * `--to` is a CSV file whose header row names the variables (`email` is the address), or addresses with commas between
+ * them. `mutirao submit` does the same with more comfort.
  */
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -29,27 +29,32 @@ async function* recipients(): AsyncGenerator<Row> {
     for (const address of flags.to.split(',')) yield { address: address.trim() };
     return;
   }
-  const rows = createReadStream(flags.to).pipe(parse({ columns: true, bom: true, skip_empty_lines: true }));
-  for await (const row of rows) yield { address: row.email, name: row.name, variables: row };
+  const csv = parse({ columns: true, bom: true, delimiter: [',', ';', '\t'], skip_empty_lines: true });
+  for await (const row of createReadStream(flags.to).pipe(csv)) {
+    yield { address: row.email, name: row.name, variables: row };
+  }
 }
 
-await using client = await connect({ server: flags.server, token: flags.token });
+async function main(): Promise<number> {
+  await using client = await connect({ server: flags.server, token: flags.token });
+  const text = flags.text === undefined ? 'Hello!' : readFileSync(flags.text, 'utf8');
+  const message = { from: flags.from, subject: flags.subject, text, key: flags.key };
+  const submitted = await client.submit(message, recipients, {
+    onRejected: ({ row, address, reason }) => console.error(`row ${row}: ${address}: ${reason}`),
+  });
+  console.log(`batch ${submitted.batch}: ${submitted.accepted} recipients, ${submitted.rejected} rejected`);
 
-const submitted = await client.submit(
-  {
-    from: flags.from,
-    subject: flags.subject,
-    text: flags.text === undefined ? 'Hello!' : readFileSync(flags.text, 'utf8'),
-    key: flags.key,
-  },
-  recipients,
-  { onRejected: ({ row, address, reason }) => console.error(`row ${row}: ${address}: ${reason}`) },
-);
-console.log(`batch ${submitted.batch}: ${submitted.accepted} recipients, ${submitted.rejected} rejected`);
-
-for await (const { state, counts } of client.watch(submitted.batch)) {
-  console.log(
-    `${state}: ${counts.sent} sent, ${counts.failed} failed, ${counts.deferred} deferred of ${counts.total}`,
-  );
-  if (counts.failed > 0) process.exitCode = 2;
+  let failed = 0;
+  for await (const { state, counts } of client.watch(submitted.batch)) {
+    console.log(
+      `${state}: ${counts.sent} of ${counts.total} sent, ${counts.failed} failed, ${counts.deferred} deferred`,
+    );
+    failed = counts.failed;
+  }
+  return failed === 0 ? 0 : 2;
 }
+
+process.exitCode = await main().catch((error: Error) => {
+  console.error(error.message);
+  return 1;
+});

@@ -27,6 +27,7 @@ export class ProgressView {
   readonly #sendRate = new RateWindow();
   #drawnAt = Number.NEGATIVE_INFINITY;
   #drawn = '';
+  #uploading = false;
 
   constructor(canvas: Canvas, now: () => number = () => performance.now()) {
     this.#canvas = canvas;
@@ -34,15 +35,18 @@ export class ProgressView {
   }
 
   upload({ rows, rejected }: UploadProgress): void {
+    this.#uploading = true;
     this.#uploadRate.add(rows, this.#now());
     const rate = this.#uploadRate.perSecond;
-    const parts = [`uploading: ${count(rows)} rows`];
+    const parts = [`uploading: ${count(rows)} ${rows === 1 ? 'row' : 'rows'}`];
     if (rejected > 0) parts.push(`${count(rejected)} rejected`);
     if (rate !== undefined) parts.push(perSecond(rate));
     this.#draw(parts.join(' · '));
   }
 
   batch(batch: Batch): void {
+    if (this.#uploading) this.#drawnAt = Number.NEGATIVE_INFINITY;
+    this.#uploading = false;
     const done = settled(batch);
     this.#sendRate.add(done, this.#now());
     const text = progressText(batch, batch.rate ?? this.#sendRate.perSecond);

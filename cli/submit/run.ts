@@ -133,9 +133,13 @@ function announce({ view, flags }: Run, submitted: Submitted): void {
 }
 
 function announcement({ batch, accepted, rejected, duplicates, existing }: Submitted): string {
-  const parts = [`${count(accepted)} recipients`];
-  if (rejected > 0) parts.push(`${count(rejected)} rows rejected`);
-  if (duplicates > 0) parts.push(`${count(duplicates)} duplicates merged`);
+  const parts = [plural(accepted, 'recipient')];
+  if (rejected > 0) parts.push(`${plural(rejected, 'row')} rejected`);
+  if (duplicates > 0) parts.push(`${plural(duplicates, 'duplicate')} merged`);
   const before = existing ? ' was submitted before' : '';
   return `batch ${batch}${before}: ${parts.join(', ')}`;
+}
+
+function plural(number: number, word: string): string {
+  return `${count(number)} ${word}${number === 1 ? '' : 's'}`;
 }
