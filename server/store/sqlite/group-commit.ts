@@ -24,6 +24,19 @@ interface Operation {
   readonly reject: (error: unknown) => void;
 }
 
+interface Failure {
+  readonly error: unknown;
+}
+
+interface Group {
+  /** Operations taken from the front of the queue. */
+  readonly taken: number;
+  /** What tells those that were run how it went. */
+  readonly answers: readonly (() => void)[];
+  /** What made it roll back. */
+  readonly failure?: Failure;
+}
+
 /**
  * Group commit: all operations asked for in one turn of the event loop share one transaction, and so one flush of the
  * disk; their promises resolve after the commit. Operations run in the order in which they were asked for, except that
@@ -96,38 +109,48 @@ export class GroupCommit {
 
   #runGroup(): void {
     const queue = this.#queue;
-    const writes: Operation[] = [];
-    const reads: Operation[] = [];
+    const refused = queue.some(({ kind }) => kind === 'write') ? this.#begin() : undefined;
+    const group: Group =
+      refused === undefined ? this.#runUntilDue(queue) : { taken: queue.length, answers: [] };
+    this.#queue = queue.slice(group.taken);
+    const taken = queue.slice(0, group.taken);
+    const writes = taken.filter(({ kind }) => kind === 'write');
+    const failure = refused ?? group.failure ?? (writes.length === 0 ? undefined : this.#commit());
+    if (failure === undefined) for (const answer of group.answers) answer();
+    else this.#fail(writes, failure.error);
+    for (const operation of taken) if (operation.kind === 'read') answerRead(operation);
+  }
+
+  /** Runs the writes among the first operations of the queue, as many as fit into the budget. */
+  #runUntilDue(queue: readonly Operation[]): Group {
     const answers: (() => void)[] = [];
     const end = performance.now() + GROUP_BUDGET_MS;
     let taken = 0;
-    const failure = this.#transaction(() => {
+    try {
       for (const operation of queue) {
         if (taken > 0 && performance.now() > end) break;
         taken++;
-        if (operation.kind === 'read') reads.push(operation);
-        else {
-          writes.push(operation);
-          answers.push(runOne(operation));
-        }
+        if (operation.kind === 'write') answers.push(runOne(operation));
       }
-    }, queue);
-    this.#queue = queue.slice(taken);
-    if (failure === undefined) for (const answer of answers) answer();
-    else this.#fail(writes, failure.error);
-    for (const read of reads) answerRead(read);
+    } catch (error) {
+      this.#rollBack();
+      return { taken, answers, failure: { error } };
+    }
+    return { taken, answers };
   }
 
-  /** Runs `body` in a transaction; tells what made it roll back. A group of reads needs none. */
-  #transaction(body: () => void, group: readonly Operation[]): { readonly error: unknown } | undefined {
-    if (!group.some((operation) => operation.kind === 'write')) {
-      body();
-      return undefined;
-    }
+  #begin(): Failure | undefined {
     try {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       this.#database.exec('BEGIN IMMEDIATE');
-      body();
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  #commit(): Failure | undefined {
+    try {
       this.#hooks.flush();
       this.#database.exec('COMMIT');
     } catch (error) {
@@ -157,11 +180,10 @@ export class GroupCommit {
   }
 
   #runAlone(operation: Operation): void {
-    let answer: (() => void) | undefined;
-    const failure = this.#transaction(() => {
-      answer = runOne(operation);
-    }, [operation]);
-    if (failure === undefined) answer?.();
+    const refused = this.#begin();
+    const group: Group = refused === undefined ? this.#runUntilDue([operation]) : { taken: 1, answers: [] };
+    const failure = refused ?? group.failure ?? this.#commit();
+    if (failure === undefined) for (const answer of group.answers) answer();
     else operation.reject(storageFailure(failure.error) ?? failure.error);
   }
 }

@@ -80,7 +80,7 @@ export class HistoryTable {
       UPDATE history SET state = 'pending', due_at = NULL
       WHERE batch = :batch AND seq IN (
         SELECT seq FROM history WHERE batch = :batch AND state = 'deferred' AND due_at <= :now
-        ORDER BY due_at LIMIT :limit)`);
+        ORDER BY due_at, seq LIMIT :limit)`);
     this.#nextDue = database.prepare(`
       SELECT min(due_at) AS due FROM history WHERE batch = ? AND state = 'deferred'`);
   }

@@ -12,6 +12,8 @@
  *
  * So only what did not go smoothly has a row of its own, and only settled recipients can have one. A live task lists the
  * recipients that it leased out of `history` as `again`, and those rows say `leased`.
+ *
+ * Times are ms since the epoch; REAL, because nobody promises whole ones.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -36,8 +38,8 @@ export const MIGRATIONS: readonly string[] = [
     duplicates INTEGER NOT NULL DEFAULT 0,
     maybe_sent INTEGER NOT NULL DEFAULT 0,
     second_reports INTEGER NOT NULL DEFAULT 0,
-    created_at INTEGER NOT NULL,
-    finished_at INTEGER
+    created_at REAL NOT NULL,
+    finished_at REAL
   ) STRICT;
 
   CREATE UNIQUE INDEX batch_key ON batch (key)
@@ -78,12 +80,12 @@ export const MIGRATIONS: readonly string[] = [
     attempts INTEGER NOT NULL DEFAULT 0,
     -- Whether the last attempt was counted in attempts.
     charged INTEGER NOT NULL DEFAULT 0,
-    due_at INTEGER,
+    due_at REAL,
     maybe_sent INTEGER NOT NULL DEFAULT 0,
     accepted_twice INTEGER NOT NULL DEFAULT 0,
     relay TEXT,
     reply TEXT,
-    at INTEGER,
+    at REAL,
     PRIMARY KEY (batch, seq)
   ) WITHOUT ROWID, STRICT;
 
@@ -97,7 +99,7 @@ export const MIGRATIONS: readonly string[] = [
     batch INTEGER NOT NULL,
     worker TEXT NOT NULL,
     relay TEXT NOT NULL,
-    claimed_at INTEGER NOT NULL,
+    claimed_at REAL NOT NULL,
     live INTEGER NOT NULL,
     again TEXT NOT NULL,
     fresh TEXT NOT NULL,
@@ -112,8 +114,8 @@ export const MIGRATIONS: readonly string[] = [
     worker TEXT NOT NULL,
     borrower TEXT NOT NULL,
     borrower_url TEXT NOT NULL,
-    lent_at INTEGER NOT NULL,
-    lend_until INTEGER NOT NULL
+    lent_at REAL NOT NULL,
+    lend_until REAL NOT NULL
   ) WITHOUT ROWID, STRICT;
 
   CREATE TABLE loan_total (
