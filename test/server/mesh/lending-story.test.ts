@@ -90,7 +90,7 @@ describe('joining', () => {
     Object.assign(b, { settings: { ...b.settings, peers: [{ IP: 'localhost', PORT: a.address.PORT }] } });
     Object.assign(a, { settings: { ...a.settings, peers: [b.address] } });
     await b.start();
-    await clock.advance(3_000);
+    await clock.advance(3_500);
     await a.start(); // it calls before the other tries again
     await clock.advance(30_000);
     const before = network.dials;

@@ -98,7 +98,7 @@ describe('a minimal peer', () => {
     expect(site.mesh.snapshot().peers).toEqual([]);
     const member = await minimalPeer(site);
     member.say({ SERVER: 'ALIVE', TASK: 'REQUEST', SERVER_UUID: 'minimal-1' });
-    for (let i = 0; i < 3; i += 1) await member.hear();
+    for (let i = 0; i < 3; i += 1) expect(await member.hear()).toHaveProperty('SERVER', 'ALIVE');
     expect(peer.unheard()).toEqual([]);
   });
 
