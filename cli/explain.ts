@@ -28,12 +28,6 @@ const CONNECT_HINTS: Partial<Record<CannotConnectError['reason'], (server: strin
   'not-a-server': () => 'look at the port: it is the one that "mutirao server" was started with',
 };
 
-/** Hints for codes of the server whose messages do not say what a user of this command can do. */
-const REFUSAL_HINTS: Readonly<Record<string, string>> = {
-  UNAUTHORIZED: TOKEN_HINT,
-  KEY_REUSED: 'a new message needs a new --key',
-};
-
 /** Any error as one line and a hint. */
 export function explain(error: unknown): Explanation {
   if (error instanceof CliError) return { code: error.code, message: error.message, hint: error.hint };
@@ -41,7 +35,8 @@ export function explain(error: unknown): Explanation {
     return { code: error.code, message: error.message, hint: CONNECT_HINTS[error.reason]?.(error.server) };
   }
   if (error instanceof ServerRefusedError) {
-    return { code: error.code, message: oneLine(error.message), hint: REFUSAL_HINTS[error.code] };
+    // The server's own messages say what to do.
+    return { code: error.code, message: oneLine(error.message) };
   }
   if (error instanceof ConnectionLostError) {
     const hint = error.maybeCommitted
