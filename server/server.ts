@@ -163,7 +163,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
       dispatcher.pump();
       mesh.workChanged();
     },
-    handBack: (batch) => handBack(dispatch, batch),
+    handBack: (batch) => handBack(dispatch, (lease) => lease.batch === batch),
     whyWaiting: (record) =>
       whyWaiting(record, {
         workers: workers.working(),

@@ -181,6 +181,8 @@ export class Dispatcher {
         recipients: claim.recipients,
       }),
     );
+    // The breaker opened while the task was being claimed.
+    if (worker.full && relays.isOpen(relay)) worker.line.send({ TASK: 'HAND_BACK', TASKS: [task] });
     logger.debug(
       { task, batch: batch.uuid, worker: worker.uuid, relay, recipients: claim.recipients.length },
       'task leased',

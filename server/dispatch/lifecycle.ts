@@ -1,15 +1,16 @@
 import type { Clockwork } from './clockwork.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import type { LeaseEntry } from './lease-book.ts';
 
 /** How often a stopping dispatch looks whether everything is settled, ms. */
 const LOOK_EVERY_MS = 50;
 
-/** Asks for tasks to be handed back, of one batch or of all, by the workers that understand it. */
-export function handBack(context: DispatchContext, batch?: string): void {
-  const byWorker = Map.groupBy(
-    [...context.leases.all()].filter((lease) => batch === undefined || lease.batch === batch),
-    (lease) => lease.worker,
-  );
+/** Asks for tasks to be handed back, all or those meant, by the workers that understand it. */
+export function handBack(
+  context: DispatchContext,
+  isMeant: (lease: LeaseEntry) => boolean = () => true,
+): void {
+  const byWorker = Map.groupBy([...context.leases.all()].filter(isMeant), (lease) => lease.worker);
   for (const [uuid, leases] of byWorker) {
     const worker = context.workers.get(uuid);
     if (worker?.full === true)

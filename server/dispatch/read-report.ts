@@ -1,4 +1,4 @@
-import { type Classified, classify, type SmtpFact } from '../../mail/index.ts';
+import { type Classified, classify, replyForLog, type SmtpFact } from '../../mail/index.ts';
 import {
   countSeqs,
   eachSeq,
@@ -57,7 +57,7 @@ export function readReport(report: WorkerReport, context: ReportContext): ReadRe
     if (result.STATUS === 'OK' || outcomes.has(result.SEQ) || hasSeq(sent, result.SEQ)) continue;
     const verdict = verdictOn(result);
     outcomes.set(result.SEQ, outcomeOf(result.SEQ, verdict, context));
-    account.judged(result.SEQ, verdict);
+    account.judged(result, verdict);
   }
   if (!partial && report.STATUS === 'NOK') {
     const verdict = temporary(report.ERROR ?? NO_WORD);
@@ -104,8 +104,8 @@ class RelayAccount {
     this.#lastAlive = this.#lastSent;
   }
 
-  judged(seq: number, verdict: Classified): void {
-    if (verdict.fault === 'relay') this.#faults.push({ seq, reason: verdict.code });
+  judged({ SEQ: seq, STAGE: stage }: RecipientResult, verdict: Classified): void {
+    if (verdict.fault === 'relay') this.#faults.push({ seq, reason: reasonOf(stage, verdict) });
     else if (verdict.fault === 'recipient' && verdict.code !== 'local') {
       this.#answered++;
       this.#lastAlive = Math.max(this.#lastAlive, seq);
@@ -125,6 +125,13 @@ class RelayAccount {
         .map((seq) => ({ batch: this.#batch, seq })),
     };
   }
+}
+
+/** What went wrong with a relay, for people: `auth: 535 5.7.8 Authentication credentials invalid`. */
+function reasonOf(stage: RecipientResult['STAGE'], { reply, code }: Classified): string {
+  const what = replyForLog(reply) || code;
+  const where = stage?.toLowerCase() ?? '';
+  return where === '' || what.startsWith(where) ? what : `${where}: ${what}`;
 }
 
 /** Our own worker tells stage and phase; a minimal one at most the reply. In doubt, temporary. */

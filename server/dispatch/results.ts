@@ -2,6 +2,7 @@ import { countSeqs, rangesOf, type WorkerReport } from '../../protocol/index.ts'
 import type { Refused } from '../relays/policy-streak.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
 import type { LeaseEntry } from './lease-book.ts';
+import { handBack } from './lifecycle.ts';
 import { type ReadReport, readReport } from './read-report.ts';
 import type { Settled } from './store.ts';
 import type { WorkerEntry } from './worker-book.ts';
@@ -50,18 +51,27 @@ export class Results {
     }
     this.#log(report, read, settled, lease);
     let refused: readonly Refused[] = [];
+    const wasOpen = lease !== undefined && this.#context.relays.isOpen(lease.relay);
     if (lease !== undefined && settled.applied > 0) {
       // before the task is closed: what the report of a probe says counts for the breaker
       refused = this.#context.relays.reported(lease.relay, read.relay);
       this.#count(Math.min(settled.applied, triedBy(read)), settled.batch, worker);
     }
-    if (lease !== undefined) this.#close(lease, settled, worker);
+    if (lease !== undefined) {
+      this.#close(lease, settled, worker);
+      if (!wasOpen) this.#parkIfOpen(lease.relay);
+    }
     // when some of them are put back the batch is not over yet, whatever these figures say
     if (!refused.some(({ batch }) => batch === settled.batch))
       this.#context.batches.update(settled.batch, settled.figures);
     for (const { dueAt } of read.settlement.outcomes) if (dueAt !== undefined) this.#onDeferred(dueAt);
     if (lease !== undefined) await this.#putBack(refused, lease.relay, settled);
     this.#dispatcher.pump();
+  }
+
+  /** Mail for a relay whose breaker opened waits here: with a worker it would keep it from other relays, and from the probe. */
+  #parkIfOpen(relay: string): void {
+    if (this.#context.relays.isOpen(relay)) handBack(this.#context, (lease) => lease.relay === relay);
   }
 
   #read(report: WorkerReport, lease: LeaseEntry | undefined): ReadReport {

@@ -207,6 +207,10 @@ export class RelayBook {
     return putBack;
   }
 
+  isOpen(name: string): boolean {
+    return this.#entries.get(name)?.breaker.kind === 'open';
+  }
+
   /** When the relay may be tried again; now when its breaker is closed. */
   opensAt(name: string): number {
     const breaker = this.#entries.get(name)?.breaker;
