@@ -1,7 +1,18 @@
-import { readFileSync, statfsSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { STORES } from './mutirao.ts';
+import { spreadOf } from './statistics.ts';
 
 /** What a reader must know to compare. */
 export interface Machine {
@@ -15,14 +26,19 @@ export interface Machine {
   readonly sink: string;
   /** The stores are on a file system in memory, where making things durable costs nothing. */
   readonly storeInMemory: boolean;
+  /** What making one page durable takes where the stores are, ms: it differs by a hundred times between disks. */
+  readonly syncMs: number;
 }
 
 /** Magic number of tmpfs in statfs(2). */
 const TMPFS = 0x01021994;
+/** Enough for a median, short enough for a slow disk. */
+const SYNCS = 15;
 
 export function machineOf(sink: string): Machine {
   const require = createRequire(import.meta.url);
   const nodemailer = join(require.resolve('nodemailer'), '..', '..', '..', 'package.json');
+  mkdirSync(STORES, { recursive: true });
   return {
     cores: availableParallelism(),
     cpu: cpus()[0]?.model.trim() ?? '?',
@@ -32,8 +48,28 @@ export function machineOf(sink: string): Machine {
     nodemailer: versionOf(nodemailer),
     mutirao: versionOf(join(import.meta.dirname, '..', '..', 'package.json')),
     sink,
-    storeInMemory: statfsSync('.').type === TMPFS,
+    storeInMemory: statfsSync(STORES).type === TMPFS,
+    syncMs: Math.round(syncMsIn(STORES) * 100) / 100,
   };
+}
+
+/** Median over a few appended pages. */
+function syncMsIn(folder: string): number {
+  const file = join(folder, `sync-${process.pid}`);
+  const page = Buffer.alloc(4_096, 1);
+  const descriptor = openSync(file, 'w');
+  try {
+    const times = Array.from({ length: SYNCS }, () => {
+      writeSync(descriptor, page);
+      const startedAt = performance.now();
+      fdatasyncSync(descriptor);
+      return performance.now() - startedAt;
+    });
+    return spreadOf(times).median;
+  } finally {
+    closeSync(descriptor);
+    rmSync(file);
+  }
 }
 
 function versionOf(manifest: string): string {

@@ -41,7 +41,11 @@ async function run(options: BenchOptions): Promise<void> {
       `${machine.cores} cores (${machine.cpu}), Node ${machine.node}, nodemailer ${machine.nodemailer}, sink: ${sink.name}`,
     );
     say(`${mails} mails a round, ${connections} connections, worker processes: ${workers}`);
-    if (machine.storeInMemory) say('The store is on a file system in memory: durability costs nothing here.');
+    say(
+      machine.storeInMemory
+        ? 'The store is on a file system in memory: durability costs nothing here.'
+        : `The store is on a disk that takes ${machine.syncMs} ms to make a page durable.`,
+    );
     const all: Rounds[] = [];
     for (const bytes of options.bytes) all.push(...(await measure(bytes, options, sink, say)));
     const rows = rowsOf(all);

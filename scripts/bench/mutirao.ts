@@ -9,7 +9,7 @@ import { cpuOver, peakRssMBOf } from './usage.ts';
 /** How often the client hears of its batch, ms; the end is told at once. */
 const WATCH_EVERY_MS = 500;
 /** In the working folder, beside other stores: a temporary folder may be memory, where making things durable is free. */
-const STORES = '.mutirao';
+export const STORES = '.mutirao';
 
 export interface MutiraoOptions {
   readonly relay: Relay;
