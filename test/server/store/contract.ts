@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, describe, expect } from 'vitest';
+import type { Store } from '../../../server/store/store.ts';
+import { actionsContract } from './contract-actions.ts';
+import { claimContract } from './contract-claim.ts';
+import { intakeContract } from './contract-intake.ts';
+import { lateContract } from './contract-late.ts';
+import { loansContract } from './contract-loans.ts';
+import { modelContract } from './contract-model.ts';
+import { settleContract } from './contract-settle.ts';
+import type { StoreFixture } from './fixture.ts';
+
+/** What the cases of the contract work with. */
+export interface Subject {
+  readonly store: Store;
+  readonly fixture: StoreFixture;
+  /** Closes the store and opens another one on the same data. */
+  reopen(): Promise<Store>;
+  /** The batch fits together, and the counters say what the rows say. */
+  expectSound(uuid: string): Promise<void>;
+}
+
+/** What every backend must do; the semantics are written at the interfaces. */
+export function storeContract(name: string, makeFixture: () => Promise<StoreFixture>): void {
+  describe(`the contract of a store: ${name}`, () => {
+    let fixture: StoreFixture;
+    let store: Store;
+    const seen = new Set<string>();
+
+    const subject: Subject = {
+      get store() {
+        return store;
+      },
+      get fixture() {
+        return fixture;
+      },
+      async reopen() {
+        await store.stop();
+        store = fixture.open();
+        await store.start();
+        return store;
+      },
+      async expectSound(uuid) {
+        seen.add(uuid);
+        const [audit, record] = await Promise.all([store.audit(uuid), store.getBatch(uuid)]);
+        expect(audit.problems).toEqual([]);
+        expect(record?.counts).toEqual(audit.counts);
+      },
+    };
+
+    beforeEach(async () => {
+      fixture = await makeFixture();
+      store = fixture.open();
+      await store.start();
+    });
+    afterEach(async () => {
+      for (const uuid of seen) await subject.expectSound(uuid);
+      seen.clear();
+      await store.stop();
+      await fixture.dispose();
+    });
+
+    intakeContract(subject);
+    claimContract(subject);
+    settleContract(subject);
+    lateContract(subject);
+    actionsContract(subject);
+    loansContract(subject);
+    modelContract(subject);
+  });
+}

@@ -1,0 +1,261 @@
+import { eachSeq, type SeqRanges } from '../../../protocol/index.ts';
+import type { BatchFigures, State, StateCounts } from '../../../server/batches/batch.ts';
+import type { ListedState } from '../../../server/batches/store.ts';
+import type { Expiry, Outcome, Settlement } from '../../../server/dispatch/store.ts';
+
+type Counted = Exclude<keyof StateCounts, 'total'>;
+
+interface NaiveRecipient {
+  state: Counted;
+  task: NaiveTask | undefined;
+  /** Tried, or maybe tried: goes first when it is pending again. */
+  tried: boolean;
+  attempts: number;
+  charged: boolean;
+  maybeSent: boolean;
+  acceptedTwice: boolean;
+  dueAt: number | undefined;
+}
+
+interface NaiveTask {
+  /** In the task's order. */
+  readonly had: readonly number[];
+  readonly reportedSent: Set<number>;
+}
+
+/** One batch, told as plainly as possible: a list of recipients, all of it walked at every step. */
+export class NaiveBatch {
+  state: State = 'RUNNING';
+  finishedAt: number | undefined;
+  readonly recipients: NaiveRecipient[];
+  readonly tasks = new Map<string, NaiveTask>();
+
+  constructor(total: number) {
+    this.recipients = Array.from({ length: total }, () => ({
+      state: 'pending',
+      task: undefined,
+      tried: false,
+      attempts: 0,
+      charged: false,
+      maybeSent: false,
+      acceptedTwice: false,
+      dueAt: undefined,
+    }));
+  }
+
+  get figures(): BatchFigures {
+    const counts = {
+      total: this.recipients.length,
+      pending: 0,
+      leased: 0,
+      deferred: 0,
+      sent: 0,
+      failed: 0,
+      unknown: 0,
+      suppressed: 0,
+      cancelled: 0,
+    };
+    for (const one of this.recipients) counts[one.state]++;
+    return {
+      state: this.state,
+      counts,
+      maybeSent: this.recipients.filter((one) => one.maybeSent).length,
+      secondReports: this.recipients.filter((one) => one.acceptedTwice).length,
+      ...(this.finishedAt === undefined ? {} : { finishedAt: this.finishedAt }),
+    };
+  }
+
+  get openTasks(): string[] {
+    return [...this.tasks.keys()].filter((task) => this.remaining(task).length > 0);
+  }
+
+  remaining(task: string): number[] {
+    const known = this.#task(task);
+    return known.had.filter((seq) => this.#at(seq).task === known);
+  }
+
+  list(
+    state: ListedState,
+  ): { seq: number; state: string; attempts: number; maybeSent: boolean; dueAt?: number }[] {
+    return this.recipients.flatMap((one, seq) => {
+      if (state === 'MAYBE_SENT' ? !one.maybeSent : one.state !== state.toLowerCase()) return [];
+      const { attempts, maybeSent, dueAt } = one;
+      return [
+        {
+          seq,
+          state: one.state.toUpperCase(),
+          attempts,
+          maybeSent,
+          ...(dueAt === undefined ? {} : { dueAt }),
+        },
+      ];
+    });
+  }
+
+  claim(task: string, count: number): number[] | undefined {
+    if (this.state !== 'RUNNING') return undefined;
+    const pending = this.#seqs('pending');
+    const order = [
+      ...pending.filter((seq) => this.#at(seq).tried),
+      ...pending.filter((seq) => !this.#at(seq).tried),
+    ].slice(0, count);
+    if (order.length === 0) return undefined;
+    const taken: NaiveTask = { had: order, reportedSent: new Set() };
+    this.tasks.set(task, taken);
+    for (const seq of order) {
+      this.#at(seq).state = 'leased';
+      this.#at(seq).task = taken;
+    }
+    return order;
+  }
+
+  settle({ task: name, now, sent, outcomes, returned, done }: Settlement) {
+    const task = this.#task(name);
+    let applied = 0;
+    let secondReports = 0;
+    for (const seq of eachSeq(sent)) {
+      if (!task.had.includes(seq) || task.reportedSent.has(seq)) continue;
+      task.reportedSent.add(seq);
+      const one = this.#at(seq);
+      if (one.state !== 'sent') {
+        this.#settle(one, 'sent');
+        applied++;
+      } else if (!one.acceptedTwice) {
+        one.acceptedTwice = true;
+        secondReports++;
+      }
+    }
+    for (const outcome of outcomes) {
+      const one = this.recipients[outcome.seq];
+      if (one?.task !== task) continue;
+      this.#try(one, outcome);
+      applied++;
+    }
+    for (const seq of eachSeq(returned)) {
+      const one = this.recipients[seq];
+      if (one?.task !== task) continue;
+      this.#settle(one, this.#back);
+      applied++;
+    }
+    if (done) for (const seq of this.remaining(name)) this.#settle(this.#at(seq), this.#back);
+    if (applied > 0 || done) this.#conclude(now);
+    return { figures: this.figures, remaining: this.remaining(name).length, applied, secondReports };
+  }
+
+  expire({ task, now, maybeBegun, hold }: Expiry) {
+    const left = this.remaining(task);
+    if (left.length === 0) return undefined;
+    const marked = left.slice(0, maybeBegun);
+    for (const seq of left) this.#settle(this.#at(seq), this.#back);
+    for (const seq of marked) {
+      const one = this.#at(seq);
+      one.maybeSent = true;
+      one.tried = true;
+      if (hold) one.state = 'unknown';
+    }
+    this.#conclude(now);
+    return { figures: this.figures, marked: marked.length };
+  }
+
+  pause(): void {
+    if (this.state === 'RUNNING') this.state = 'PAUSED';
+  }
+
+  resume(): void {
+    if (this.state === 'PAUSED') this.state = 'RUNNING';
+  }
+
+  cancel(now: number): void {
+    if (this.state !== 'RUNNING' && this.state !== 'PAUSED') return;
+    this.state = 'CANCELLED';
+    for (const one of this.recipients) {
+      if (one.state === 'pending' || one.state === 'deferred') this.#settle(one, 'cancelled');
+    }
+    this.#conclude(now);
+  }
+
+  retryFailed(): number {
+    if (this.state === 'CANCELLED') return 0;
+    const failed = this.#seqs('failed');
+    for (const seq of failed) {
+      this.#settle(this.#at(seq), 'pending');
+      this.#at(seq).attempts = 0;
+      this.#at(seq).charged = false;
+    }
+    this.#conclude(0);
+    return failed.length;
+  }
+
+  /** The number promoted, and when the next one is due. */
+  promoteDue(now: number, limit: number): { promoted: number; nextDueAt: number | undefined } {
+    if (this.state !== 'RUNNING') return { promoted: 0, nextDueAt: undefined };
+    const waiting = this.#seqs('deferred').sort((a, b) => this.#dueAt(a) - this.#dueAt(b) || a - b);
+    const due = waiting.filter((seq) => this.#dueAt(seq) <= now).slice(0, limit);
+    for (const seq of due) this.#settle(this.#at(seq), 'pending');
+    const next = waiting[due.length];
+    return { promoted: due.length, nextDueAt: next === undefined ? undefined : this.#dueAt(next) };
+  }
+
+  putBack(seqs: SeqRanges, dueAt: number): void {
+    if (this.state === 'CANCELLED') return;
+    for (const seq of eachSeq(seqs)) {
+      const one = this.recipients[seq];
+      if (one?.state !== 'failed') continue;
+      one.state = 'deferred';
+      one.dueAt = dueAt;
+      if (one.charged) one.attempts--;
+      one.charged = false;
+    }
+    this.#conclude(0);
+  }
+
+  get #back(): Counted {
+    return this.state === 'CANCELLED' ? 'cancelled' : 'pending';
+  }
+
+  #try(one: NaiveRecipient, { state, charged, dueAt, maybeSent }: Outcome): void {
+    this.#settle(one, state === 'deferred' && this.state === 'CANCELLED' ? 'cancelled' : state);
+    if (one.state === 'deferred') one.dueAt = dueAt;
+    one.tried = true;
+    one.charged = charged;
+    if (charged) one.attempts++;
+    if (maybeSent === true) one.maybeSent = true;
+  }
+
+  #settle(one: NaiveRecipient, state: Counted): void {
+    one.state = state;
+    one.task = undefined;
+    one.dueAt = undefined;
+  }
+
+  #conclude(now: number): void {
+    const { pending, leased, deferred } = this.figures.counts;
+    if (pending + leased + deferred > 0) {
+      this.finishedAt = undefined;
+      if (this.state === 'FINISHED') this.state = 'RUNNING';
+    } else {
+      this.finishedAt ??= now;
+      if (this.state !== 'CANCELLED') this.state = 'FINISHED';
+    }
+  }
+
+  #seqs(state: Counted): number[] {
+    return this.recipients.flatMap((one, seq) => (one.state === state ? [seq] : []));
+  }
+
+  #dueAt(seq: number): number {
+    return this.#at(seq).dueAt ?? 0;
+  }
+
+  #at(seq: number): NaiveRecipient {
+    const one = this.recipients[seq];
+    if (one === undefined) throw new RangeError(`no recipient ${seq}`);
+    return one;
+  }
+
+  #task(name: string): NaiveTask {
+    const task = this.tasks.get(name);
+    if (task === undefined) throw new RangeError(`no task ${name}`);
+    return task;
+  }
+}
