@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { ServerSettings } from '../config/index.ts';
 import type { Endpoint } from '../protocol/index.ts';
 import { type MeshSettings, meshDefaults } from './mesh/settings.ts';
@@ -30,13 +31,24 @@ export function endpointOf(text: string): Endpoint {
   };
 }
 
-/** Where others reach this server: what --advertise says, or else where it listens. */
+const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
+/** The first address under which other machines may know this one. */
+function machineAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? '127.0.0.1';
+}
+
+/**
+ * Where others reach this server: what --advertise says, or else where it listens; where that is every address, the
+ * machine's first one.
+ */
 export function advertised(
   settings: Pick<ServerSettings, 'advertise' | 'host' | 'tlsCert'>,
   port: number,
 ): Endpoint {
   const scheme = settings.tlsCert === undefined ? 'ws' : 'wss';
-  const host = settings.host === '0.0.0.0' || settings.host === '::' ? '127.0.0.1' : settings.host;
+  const host = isWildcard(settings.host) ? machineAddress() : settings.host;
   const said = settings.advertise ?? host;
   const text = isIP(said) === 6 ? `[${said}]` : said;
   return endpointOf(`${scheme}://${/:\d+$/.test(text) ? text : `${text}:${port}`}`);
