@@ -9,7 +9,7 @@ import {
 
 /** Results with a text of their own in one report: each may hold MAX_REPLY_CHARS of three bytes, a frame 1 MiB. */
 const MAX_RESULTS_PER_REPORT = 200;
-/** How often a report may be answered with NACK before it is given up. */
+/** How often a report may be answered with a NACK that says nothing of trying again, before it is given up. */
 const MAX_REFUSALS = 5;
 
 /** A report on its way, kept until the server has acknowledged it. */
@@ -123,7 +123,7 @@ export class TaskReports {
     return outstanding.transactions;
   }
 
-  /** The server answered NACK. True: it has done so too often, the report is to be given up as if acknowledged. */
+  /** The server answered NACK, and trying again will not help. True: it has done so too often, the report is to be given up as if acknowledged. */
   refused(): boolean {
     if (this.#outstanding === undefined) return false;
     this.#outstanding.refusals++;

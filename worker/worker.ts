@@ -10,7 +10,7 @@ import { Presence } from './presence.ts';
 import { NodemailerSession } from './smtp/session.ts';
 import { DEFAULT_TIMES, type SmtpTimes } from './smtp/times.ts';
 import type { CompileMessage, OpenSession } from './tasks/contract.ts';
-import { KEEP_RESULTS_MS, TaskRunner } from './tasks/runner.ts';
+import { KEEP_RESULTS_MS, REPEAT_REPORT_MS, TaskRunner } from './tasks/runner.ts';
 
 /** How often leases, idle connections and old results are looked after, ms. */
 const SWEEP_MS = 1_000;
@@ -50,6 +50,7 @@ export interface WorkerTimes {
   readonly departWithinMs: number;
   readonly lookHomeEveryMs: number;
   readonly keepResultsMs: number;
+  readonly repeatReportMs: number;
   readonly pingEveryMs: number;
   readonly silenceMs: number;
   readonly backoffBaseMs: number;
@@ -148,6 +149,7 @@ class Worker implements RunningWorker, Traveller {
         connections,
         inFlight,
         keepResultsMs: times.keepResultsMs ?? KEEP_RESULTS_MS,
+        repeatReportMs: times.repeatReportMs ?? REPEAT_REPORT_MS,
         pool: { idleMs: times.idleSessionMs ?? IDLE_SESSION_MS },
       },
       options.compile,
@@ -210,7 +212,7 @@ class Worker implements RunningWorker, Traveller {
       else {
         const { CODE, MESSAGE } = message.ERROR;
         this.#logger.warn({ code: CODE, said: MESSAGE.slice(0, 300) }, 'the server answers NACK');
-        this.#runner.refused(url);
+        this.#runner.refused(url, message.ERROR.RETRY === true);
       }
       return;
     }

@@ -51,7 +51,7 @@ describe('the link', () => {
   });
 
   test('a report that the server cannot store now is presented again', async () => {
-    let refusals = 2;
+    let refusals = 8;
     const server = await harness.server({
       acks: false,
       react: (visit, message) => {
@@ -62,11 +62,53 @@ describe('the link', () => {
       },
     });
     const sink = await harness.sink();
-    const worker = harness.worker([server.url]);
+    const worker = harness.worker([server.url], { times: { repeatReportMs: 20 } });
     const visit = await server.visit();
     visit.send(taskOf('t1', sink.port, people(1)));
-    await until('it is settled', () => visit.reports.length === 3 && worker.snapshot().tasks === 0);
+    await until('it is settled', () => visit.reports.length === 9 && worker.snapshot().tasks === 0);
     expect(visit.reports[1]).toEqual(visit.reports[0]);
+  });
+
+  test('a NACK that may belong to either of two reports makes the link anew, so that no ACK is mistaken', async () => {
+    let refusals = 1;
+    const server = await harness.server({
+      acks: false,
+      react: (visit, message) => {
+        const ERROR = { CODE: 'STORE_FULL', MESSAGE: 'disk full', RETRY: true };
+        if (message.STATUS === undefined) return;
+        if (server.visits.length > 1) visit.send({ STATUS: 'ACK', TASK_UUID: message.TASK_UUID });
+        else if (refusals-- > 0) visit.send({ STATUS: 'NACK', ERROR });
+      },
+    });
+    const sink = await harness.sink();
+    const worker = harness.worker([server.url], { times: { repeatReportMs: 100 } });
+    const visit = await server.visit();
+    visit.send(taskOf('t1', sink.port, people(1)));
+    visit.send(taskOf('t2', sink.port, people(1, 'other')));
+    const again = await server.visit(2);
+    await until('all is settled', () => worker.snapshot().tasks === 0);
+    expect(visit.reports.length).toBe(2);
+    expect(again.reports).toEqual(visit.reports);
+  });
+
+  test('a report that is refused for good is given up in the end', async () => {
+    const server = await harness.server({
+      acks: false,
+      react: (visit, message) => {
+        if (message.STATUS === undefined) return;
+        visit.send({ TASK: 'NO_TASK' });
+        for (let i = 0; i < 5; i++) {
+          visit.send({ STATUS: 'NACK', ERROR: { CODE: 'INVALID_MESSAGE', MESSAGE: 'no' } });
+        }
+      },
+    });
+    const sink = await harness.sink();
+    const worker = harness.worker([server.url]);
+    (await server.visit()).send(taskOf('t1', sink.port, people(1)));
+    await until('it is given up', () =>
+      harness.log.has('the server refuses a report of this task: it is given up'),
+    );
+    await until('nothing is held', () => worker.snapshot().tasks === 0);
   });
 });
 

@@ -18,7 +18,7 @@ export const KEEP_RESULTS_MS = 3_600_000;
 /** A report that is not answered for so long makes the link suspect, ms. */
 const ANSWER_WITHIN_MS = 60_000;
 /** A report that was answered with "try again" is presented again after this time, ms. */
-const REPEAT_REPORT_MS = 1_000;
+export const REPEAT_REPORT_MS = 1_000;
 
 /** What the runner needs of the link and of who announces the worker. */
 export interface Office {
@@ -35,6 +35,7 @@ export interface RunnerOptions {
   readonly connections: number;
   readonly inFlight: number;
   readonly keepResultsMs: number;
+  readonly repeatReportMs: number;
   readonly pool: PoolOptions;
 }
 
@@ -57,7 +58,8 @@ export class TaskRunner {
   readonly #pools = new Map<string, RelayPool>();
   readonly #reporting = new Set<Task>();
   readonly #orphanedAt = new Map<string, number>();
-  readonly #repeats = new Set<NodeJS.Timeout>();
+  /** Refused reports that wait to be presented again, by server. */
+  readonly #repeats = new Map<string, { refusals: number; timer: NodeJS.Timeout }>();
   #sent = 0;
   #failed = 0;
 
@@ -172,6 +174,7 @@ export class TaskRunner {
   /** The link to that server is gone; results for it are kept for a while. */
   orphaned(origin: string): void {
     this.#orphanedAt.set(origin, this.#now());
+    this.#forgetRepeat(origin);
   }
 
   acknowledged(origin: string, id: string): void {
@@ -185,23 +188,22 @@ export class TaskRunner {
   }
 
   /**
-   * The server answered NACK to something. It does not say to what; a report on its way is presented again, and given up when
-   * that has happened too often.
+   * The server answered NACK; it does not say to what. Where trying again may help, the reports are presented again after a
+   * while: on the same link if all of them were refused, else on a new one, for no acknowledgement may ever be taken for that of
+   * another report. Where it will not help, a report that is refused too often is given up.
    */
-  refused(origin: string): void {
-    for (const task of [...this.#tasks.values()]) {
-      if (task.origin !== origin || !task.reports.isUnacknowledged) continue;
-      if (task.reports.refused()) {
-        this.#logger.error({ task: task.id }, 'the server refuses a report of this task: it is given up');
-        this.acknowledged(origin, task.id);
-        continue;
-      }
-      const timer = setTimeout(() => {
-        this.#repeats.delete(timer);
-        this.#presentAgain(task);
-      }, REPEAT_REPORT_MS);
-      this.#repeats.add(timer);
+  refused(origin: string, mayHelp: boolean): void {
+    if (!mayHelp) {
+      this.#giveUpRefused(origin);
+      return;
     }
+    const repeat = this.#repeats.get(origin);
+    if (repeat !== undefined) {
+      repeat.refusals++;
+      return;
+    }
+    const timer = setTimeout(() => this.#repeat(origin), this.#options.repeatReportMs);
+    this.#repeats.set(origin, { refusals: 1, timer });
   }
 
   /** Nothing of that server is held; without `origin`: nothing at all. */
@@ -232,7 +234,7 @@ export class TaskRunner {
 
   /** Ends the sessions: in an orderly way, or at once, when the transactions in flight end with what is known of them. */
   async close(how: 'orderly' | 'now'): Promise<void> {
-    for (const timer of this.#repeats) clearTimeout(timer);
+    for (const origin of [...this.#repeats.keys()]) this.#forgetRepeat(origin);
     const pools = [...this.#pools.values()];
     if (how === 'now') for (const pool of pools) pool.abort('the worker stops');
     else await Promise.all(pools.map((pool) => pool.release()));
@@ -248,6 +250,29 @@ export class TaskRunner {
       failed: this.#failed,
       relays: [...this.#pools.values()].map((pool) => pool.snapshot()),
     };
+  }
+
+  #repeat(origin: string): void {
+    const refusals = this.#repeats.get(origin)?.refusals ?? 0;
+    this.#repeats.delete(origin);
+    const waiting = [...this.#tasks.values()].filter(
+      (task) => task.origin === origin && task.reports.isUnacknowledged,
+    );
+    if (refusals < waiting.length) this.#office.unanswered(origin);
+    else for (const task of waiting) this.#presentAgain(task);
+  }
+
+  #giveUpRefused(origin: string): void {
+    for (const task of [...this.#tasks.values()]) {
+      if (task.origin !== origin || !task.reports.refused()) continue;
+      this.#logger.error({ task: task.id }, 'the server refuses a report of this task: it is given up');
+      this.acknowledged(origin, task.id);
+    }
+  }
+
+  #forgetRepeat(origin: string): void {
+    clearTimeout(this.#repeats.get(origin)?.timer);
+    this.#repeats.delete(origin);
   }
 
   *#named(origin: string, ids: readonly string[]): Generator<Task> {
