@@ -44,6 +44,8 @@ export interface Caller {
 
 export interface ConversationParts {
   readonly access: Access;
+  /** Time that a caller may take to say who it is, ms; AUTHENTICATE_WITHIN_MS. */
+  readonly authenticateWithinMs?: number;
   readonly logger: Logger;
   /** Begins a conversation with its first message. */
   readonly begin: (
@@ -86,9 +88,10 @@ export class ConversationHost {
       remoteAddress: request.socket.remoteAddress,
       bearer: bearerOf(request.headers.authorization),
     };
+    const withinMs = parts.authenticateWithinMs ?? AUTHENTICATE_WITHIN_MS;
     this.#deadline = setTimeout(() => {
-      this.#refuse({ code: 'UNAUTHORIZED', message: `say who you are within ${AUTHENTICATE_WITHIN_MS} ms` });
-    }, AUTHENTICATE_WITHIN_MS);
+      this.#refuse({ code: 'UNAUTHORIZED', message: `say who you are within ${withinMs} ms` });
+    }, withinMs);
     this.#deadline.unref();
     socket.on('message', (data, isBinary) => this.#received(data, isBinary));
     socket.on('error', (error) =>
