@@ -19,6 +19,8 @@ interface Entry {
   readonly settings: RelaySettings;
   breaker: BreakerState;
   streak: PolicyStreak;
+  /** Its breaker opened because it refuses our mail for its policy; until it closes. */
+  refusesUs: boolean;
   /** Recipients under lease. */
   leased: number;
   /** Connections granted to each worker with tasks for this relay, and how many tasks it has. */
@@ -71,6 +73,7 @@ export class RelayBook {
         settings: relay,
         breaker: CLOSED,
         streak: NO_STREAK,
+        refusesUs: false,
         leased: 0,
         grants: new Map(),
         probe: undefined,
@@ -185,24 +188,31 @@ export class RelayBook {
     const probe = entry.probe === report.task;
     entry.sent += report.sent;
     entry.faults += report.faults;
-    if (report.alive > 0) this.#set(entry, afterSuccess(entry.breaker, { probe }));
+    const refusedAgain = entry.refusesUs && report.sent === 0 && report.refusedInRow.length > 0;
+    if (report.alive > 0 && !refusedAgain) this.#set(entry, afterSuccess(entry.breaker, { probe }));
     for (const reason of report.faultsInRow) {
       entry.lastFault = reason;
       this.#set(entry, afterFault(entry.breaker, { probe, reason }, this.#now(), this.#settings));
     }
+    return this.#refused(entry, report, probe);
+  }
+
+  /**
+   * The policy refusals of a report. `policyThreshold` of them in a row pause the relay; from then on every further one, of the
+   * mails that were under way and of the probe, is the relay's affair as well.
+   */
+  #refused(entry: Entry, report: RelayReport, probe: boolean): readonly Refused[] {
     if (report.sent > 0) entry.streak = NO_STREAK;
-    const { streak, putBack } = afterRefusals(
-      entry.streak,
-      report.refusedInRow,
-      this.#settings.policyThreshold,
-    );
+    const threshold = entry.refusesUs ? 1 : this.#settings.policyThreshold;
+    const { streak, putBack } = afterRefusals(entry.streak, report.refusedInRow, threshold);
     entry.streak = streak;
-    if (putBack.length > 0 && entry.breaker.kind !== 'open') {
-      const times = entry.breaker.kind === 'half-open' ? entry.breaker.times + 1 : 1;
-      this.#set(
-        entry,
-        opened(times, `${putBack.length} policy refusals in a row`, this.#now(), this.#settings),
-      );
+    if (putBack.length === 0) return [];
+    entry.refusesUs = true;
+    const { breaker } = entry;
+    if (breaker.kind === 'closed' || (breaker.kind === 'half-open' && probe)) {
+      const times = breaker.kind === 'closed' ? 1 : breaker.times + 1;
+      const reason = 'it refuses all our mail for its policy';
+      this.#set(entry, opened(times, reason, this.#now(), this.#settings));
     }
     return putBack;
   }
@@ -266,7 +276,10 @@ export class RelayBook {
       );
     } else if (breaker.kind === 'half-open')
       this.#logger.info({ relay }, 'breaker half-open, the next mail is a probe');
-    else this.#logger.info({ relay }, 'breaker closed, the relay is back');
+    else {
+      entry.refusesUs = false;
+      this.#logger.info({ relay }, 'breaker closed, the relay is back');
+    }
   }
 }
 
