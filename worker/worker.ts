@@ -10,7 +10,8 @@ import { Presence } from './presence.ts';
 import { NodemailerSession } from './smtp/session.ts';
 import { DEFAULT_TIMES, type SmtpTimes } from './smtp/times.ts';
 import type { CompileMessage, OpenSession } from './tasks/contract.ts';
-import { KEEP_RESULTS_MS, REPEAT_REPORT_MS, TaskRunner } from './tasks/runner.ts';
+import { KEEP_RESULTS_MS, REPEAT_REPORT_MS } from './tasks/report-desk.ts';
+import { TaskRunner } from './tasks/runner.ts';
 
 /** How often leases, idle connections and old results are looked after, ms. */
 const SWEEP_MS = 1_000;
@@ -157,7 +158,8 @@ class Worker implements RunningWorker, Traveller {
       {
         report: (origin, report) => this.#journey.send(origin, report),
         unanswered: (origin) => {
-          if (origin === this.#journey.url) this.#journey.reconnect('reports are not answered');
+          if (origin === this.#journey.url && this.#journey.isUp)
+            this.#journey.reconnect('reports are not answered');
         },
         changed: () => this.#changed(),
       },

@@ -2,7 +2,6 @@ import { appendFileSync } from 'node:fs';
 
 // A child of the process tests: says that it lives, ends when told, dies when its time has come.
 const [file, dieAfterMs] = process.argv.slice(2) as [string, string];
-appendFileSync(file, `start ${process.pid}\n`);
 const end = (): void => {
   appendFileSync(file, `end ${process.pid}\n`);
   process.exit(0);
@@ -10,3 +9,4 @@ const end = (): void => {
 process.on('SIGTERM', end);
 process.on('disconnect', end);
 if (Number(dieAfterMs) > 0) setTimeout(() => process.exit(3), Number(dieAfterMs));
+appendFileSync(file, `start ${process.pid}\n`);
