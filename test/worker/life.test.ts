@@ -1,4 +1,8 @@
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { selfSigned } from '../../sink/self-signed.ts';
 import { Harness, seqs, sorted } from './support/harness.ts';
 import { startScriptedServer } from './support/scripted-server.ts';
 import { people, taskOf } from './support/tasks.ts';
@@ -8,6 +12,34 @@ const harness = new Harness();
 afterEach(() => harness.clean());
 
 describe('the link', () => {
+  test('over TLS the certificate is checked against the given authorities', async () => {
+    const { key, cert: certificate } = selfSigned('localhost');
+    const https = createServer({ key, cert: certificate });
+    const sockets = new WebSocketServer({ server: https });
+    const seen: string[] = [];
+    sockets.on('connection', (socket) => socket.on('message', (data) => seen.push(String(data))));
+    await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve));
+    const url = `wss://localhost:${(https.address() as AddressInfo).port}`;
+    const trusting = harness.worker([url], { ca: certificate });
+    await until('it says ALIVE', () => seen.length > 0);
+    const doubting = harness.worker([url]);
+    await until('it says why not', () =>
+      harness.log.lines.some((line) => /self.signed|certificate/i.test(String(line.fields.reason))),
+    );
+    expect(doubting.snapshot().connected).toBe(false);
+    await Promise.all([trusting.stop(), doubting.stop()]);
+    https.closeAllConnections();
+    await new Promise((resolve) => https.close(resolve));
+  });
+
+  test('a home that refuses it is told about once a try, and tried on', async () => {
+    const server = await harness.server({ react: (visit) => visit.socket.close(4401) });
+    harness.worker([server.url]);
+    await server.visit(3);
+    const refusals = harness.log.lines.filter((line) => line.level === 'error');
+    expect(refusals[0]?.message).toMatch(/token/);
+  });
+
   test('a lost link is made again with the same identity', async () => {
     const server = await harness.server();
     const worker = harness.worker([server.url]);
