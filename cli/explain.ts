@@ -13,8 +13,6 @@ export interface Explanation {
   readonly message: string;
   /** What to do next. */
   readonly hint?: string;
-  /** A defect of ours rather than something that the reader can put right. */
-  readonly unexpected?: boolean;
 }
 
 const TOKEN_HINT = 'give it with --token-file FILE, MUTIRAO_TOKEN, or: mutirao profile set token';
@@ -44,10 +42,10 @@ export function explain(error: unknown): Explanation {
       : 'what the server has acknowledged is safe: mutirao status';
     return { code: error.code, message: error.message, hint };
   }
-  if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error), unexpected: true };
+  if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error) };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   if (code !== undefined) return { code, message: error.message };
-  return { code: error.name, message: error.stack ?? error.message, unexpected: true };
+  return { code: error.name, message: error.stack ?? error.message };
 }
 
 function startCommand(server: string): string {

@@ -16,8 +16,7 @@ export class Columns {
   /** @throws CliError when there is no column for the address, or two of one name */
   constructor(header: readonly string[], file: string) {
     const names = header.map((name) => name.trim());
-    // An object must not be made of this name: it would be its prototype.
-    this.#names = names.map((name) => (name === '__proto__' ? '' : name));
+    this.#names = names;
     const lower = names.map((name) => name.toLowerCase());
     const twice = names.find((name, i) => name !== '' && names.indexOf(name) !== i);
     if (twice !== undefined)

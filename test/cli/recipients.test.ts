@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { csvRows } from '../../cli/recipients/csv.ts';
 import { decode } from '../../cli/recipients/decode.ts';
 import { guessDelimiter } from '../../cli/recipients/delimiter.ts';
-import { writtenRows } from '../../cli/recipients/list.ts';
+import { listRows, writtenRows } from '../../cli/recipients/list.ts';
 import { type ReadOptions, recipientSource } from '../../cli/recipients/source.ts';
 import type { Row } from '../../client/index.ts';
 import { collect } from '../client/scripted-server.ts';
@@ -41,6 +41,7 @@ describe('a CSV file', () => {
     ['with a byte order mark', '\ufeffemail,name\nann@example.net,Ann\n'],
     ['with quotes', '"email","name"\n"ann@example.net","Ann"\n'],
     ['with spaces around names and addresses', ' email , name\n ann@example.net ,Ann\n'],
+    ['with a delimiter too many behind a row', 'email,name\nann@example.net,Ann, \n'],
     ['with a delimiter behind every row', 'email,name,\nann@example.net,Ann,\n'],
     ['in UTF-16 with a byte order mark', Buffer.from('\ufeffemail;name\nann@example.net;Ann\n', 'utf16le')],
   ])('is read %s', async (_, content) => {
@@ -139,8 +140,13 @@ describe('a CSV file', () => {
     await expect(rowsOf('email,name\na@example.net,A\nb@example.net,"B\nc@example.net,C\n')).rejects.toThrow(
       error,
     );
-    const long = `email,name\na@example.net,A\nb@example.net,"B\n${'c@example.net,C\n'.repeat(200_000)}`;
-    await expect(rowsOf(long)).rejects.toThrow(error);
+    let pieces = 0;
+    const endless = async function* () {
+      yield 'email,name\na@example.net,A\nb@example.net,"B\n';
+      for (; pieces < 10_000; pieces++) yield 'c@example.net,C\n'.repeat(1_000);
+    };
+    await expect(collect(csvRows(endless(), 'endless.csv'))).rejects.toThrow(error);
+    expect(pieces).toBeLessThan(1_000);
   });
 
   test('cannot give objects a prototype', async () => {
@@ -202,6 +208,14 @@ describe('a text file', () => {
       { address: 'jo@example.net', name: 'Lee, Jo', variables: { name: 'Lee, Jo' }, origin: '4' },
       { address: 'x@example.net', origin: '5' },
     ]);
+  });
+
+  test('may come in pieces that part a CRLF', async () => {
+    const pieces = async function* () {
+      yield* ['a@exam', 'ple.net\r', '\nb@example.net\r', 'c@example.net'];
+    };
+    const rows = await collect(listRows(pieces(), 'f'));
+    expect(rows.map((row) => row.origin)).toEqual(['f:1', 'f:2', 'f:3']);
   });
 
   test('with a line that has no end is read in bounded memory', async () => {

@@ -8,6 +8,7 @@ import {
   ServerRefusedError,
   UnexpectedAnswerError,
 } from '../../client/index.ts';
+import { selfSigned } from '../../sink/self-signed.ts';
 import { BATCH, batchInfo, collect, type Script, ScriptedServer } from './scripted-server.ts';
 
 const open: (() => Promise<void>)[] = [];
@@ -73,6 +74,17 @@ test('a connection that is closed before the first answer is told as such', asyn
     return true;
   });
   await expect(connect({ server: server.url })).rejects.toThrow(/1008: too many connections/);
+});
+
+test('a wss:// server is checked against the authority that is given', async () => {
+  const { key, cert } = selfSigned('localhost');
+  const server = await new ScriptedServer(undefined, { key, cert }).start();
+  open.push(() => server.stop());
+  const url = server.url.replace('127.0.0.1', 'localhost');
+  await expect(connect({ server: url })).rejects.toMatchObject({ reason: 'tls', retry: false });
+  const client = await connect({ server: url, tlsCa: cert });
+  open.push(() => client.close());
+  expect(client.address).toMatch(/^wss:/);
 });
 
 test('connecting can be aborted', async () => {

@@ -92,6 +92,7 @@ export class ScriptedServer {
   connections = 0;
   /** Status instead of the WebSocket, such as 401. */
   refuseUpgrade = 0;
+  upgrades = 0;
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
   #port = 0;
@@ -105,7 +106,10 @@ export class ScriptedServer {
       server: this.#http,
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,
-      verifyClient: (_info, decide) => decide(this.refuseUpgrade === 0, this.refuseUpgrade),
+      verifyClient: (_info, decide) => {
+        this.upgrades++;
+        decide(this.refuseUpgrade === 0, this.refuseUpgrade);
+      },
     });
     this.#sockets.on('connection', (socket, request) => this.#serve(socket, request.headers.authorization));
   }
