@@ -179,6 +179,27 @@ export function settleContract(subject: Subject): void {
       await store.cancelBatch(batch, 1);
     });
 
+    it('counts a recipient as maybe sent once, however often it may have been', async () => {
+      const { store } = subject;
+      const batch = await submit(store, 2);
+      for (const charged of [true, false, true]) {
+        const { task } = await claim(store, batch, 1);
+        const settled = await settle(store, task, {
+          outcomes: [deferred(0, 10, { charged, maybeSent: true })],
+        });
+        expect(settled?.figures.maybeSent).toBe(1);
+        await store.promoteDue(10, 10);
+      }
+      const { task, seqs, claimed } = await claim(store, batch, 2);
+      expect(seqs).toEqual([0, 1]);
+      expect(claimed?.recipients[0]).toMatchObject({ attempts: 2, maybeSent: true });
+      expect(await store.expire({ task, now: 1, maybeBegun: 1, hold: false })).toMatchObject({
+        marked: 1,
+        figures: { maybeSent: 1 },
+      });
+      await subject.expectSound(batch);
+    });
+
     it('changes nothing when it cannot write', async () => {
       const { store, fixture } = subject;
       const batch = await submit(store, 5);

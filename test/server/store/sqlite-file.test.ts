@@ -199,7 +199,9 @@ describe('the SQLite file', () => {
     const store = await started();
     const batch = await submit(store, 400);
     const claims = await Promise.all(Array.from({ length: 40 }, () => claim(store, batch, 10)));
-    for (const { task, seqs } of claims.reverse()) {
+    // In an order in which neighbours meet on either side, and on both.
+    const order = claims.map((one, i) => ({ one, rank: (i * 17) % 40 })).sort((a, b) => a.rank - b.rank);
+    for (const { task, seqs } of order.map(({ one }) => one)) {
       const [first = 0] = seqs;
       await settle(store, task, {
         sent: [
