@@ -48,6 +48,7 @@ export class Town {
   readonly sinks: Sink[] = [];
   readonly servers: TownServer[] = [];
   readonly processes: Process[] = [];
+  #serverNumber = 0;
   readonly #onExit = (): void => {
     for (const { pid } of this.processes) if (pid !== 0) process.kill(pid, 'SIGKILL');
   };
@@ -92,7 +93,7 @@ export class Town {
 
   /** A server that is not started yet. */
   async newServer(options: Partial<ServerOptions> = {}): Promise<TownServer> {
-    const name = `server-${this.servers.length + 1}`;
+    const name = `server-${++this.#serverNumber}`;
     const server = new TownServer((...run) => this.run(...run), {
       name,
       port: await freePort(),
