@@ -56,8 +56,8 @@ export function compile(message: Message): CompiledMessage {
   try {
     return compileMessage(specOf(message));
   } catch (cause) {
-    if (cause instanceof TemplateError) throw new RequestError('TEMPLATE_INVALID', cause.message, { cause });
-    if (cause instanceof MessageError) throw new RequestError('MESSAGE_INVALID', cause.message, { cause });
-    throw cause;
+    if (!(cause instanceof MessageError)) throw cause;
+    const code = cause.cause instanceof TemplateError ? 'TEMPLATE_INVALID' : 'MESSAGE_INVALID';
+    throw new RequestError(code, cause.message, { cause });
   }
 }
