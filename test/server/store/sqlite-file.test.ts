@@ -130,8 +130,8 @@ describe('the SQLite file', () => {
     expect(pragma(store, `max_page_count = ${pages}`)).toBe(pages);
     const outcomes = recipients(0, 300).map((_, seq) => failed(seq, { reply: 'x'.repeat(900) }));
     const answers = await Promise.allSettled([
-      store.addRecipients('full', 0, recipients(0, 5_000)),
       settle(store, task, { outcomes }),
+      store.addRecipients('full', 0, recipients(0, 5_000)),
     ]);
     const reason = { code: 'STORE_UNAVAILABLE', retry: true, message: expect.stringMatching(/disk is full/) };
     for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason });
