@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Subject } from './contract.ts';
-import { claim, deferred, failed, settle, submit, unknown } from './fixture.ts';
+import { claim, deferred, failed, type Subject, settle, submit, unknown } from './fixture.ts';
 
 export function actionsContract(subject: Subject): void {
   describe('acting on a batch', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Subject } from './contract.ts';
-import { claim, deferred, recipient, seqsOf, settle, submit, unique } from './fixture.ts';
+import { claim, deferred, recipient, type Subject, seqsOf, settle, submit, unique } from './fixture.ts';
 
 export function claimContract(subject: Subject): void {
   describe('claiming', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Subject } from './contract.ts';
-import { commit, MESSAGE, OPTIONS, recipients, submit, unique } from './fixture.ts';
+import { commit, MESSAGE, OPTIONS, recipients, type Subject, submit, unique } from './fixture.ts';
 
 export function intakeContract(subject: Subject): void {
   const open = async (key?: string): Promise<string> => {

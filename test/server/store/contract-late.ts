@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Subject } from './contract.ts';
-import { claim, deferred, failed, settle, submit, unknown } from './fixture.ts';
+import { claim, deferred, failed, type Subject, settle, submit, unknown } from './fixture.ts';
 
 export function lateContract(subject: Subject): void {
   const expire = (task: string, maybeBegun: number, hold = false) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LoanRecord } from '../../../server/mesh/store.ts';
-import type { Subject } from './contract.ts';
+import type { Subject } from './fixture.ts';
 
 const loan = (name: string, lendUntil = 2): LoanRecord => ({
   loan: name,

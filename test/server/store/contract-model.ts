@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { rangesOf, type SeqRanges } from '../../../protocol/index.ts';
 import type { Outcome } from '../../../server/dispatch/store.ts';
 import type { Store } from '../../../server/store/store.ts';
-import type { Subject } from './contract.ts';
-import { submit, unique } from './fixture.ts';
+import { type Subject, submit, unique } from './fixture.ts';
 import { NaiveBatch } from './naive-batch.ts';
 
 /** Small batches: every recipient comes often into every state. */

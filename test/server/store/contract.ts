@@ -7,17 +7,7 @@ import { lateContract } from './contract-late.ts';
 import { loansContract } from './contract-loans.ts';
 import { modelContract } from './contract-model.ts';
 import { settleContract } from './contract-settle.ts';
-import type { StoreFixture } from './fixture.ts';
-
-/** What the cases of the contract work with. */
-export interface Subject {
-  readonly store: Store;
-  readonly fixture: StoreFixture;
-  /** Closes the store and opens another one on the same data. */
-  reopen(): Promise<Store>;
-  /** The batch fits together, and the counters say what the rows say. */
-  expectSound(uuid: string): Promise<void>;
-}
+import type { StoreFixture, Subject } from './fixture.ts';
 
 /** What every backend must do; the semantics are written at the interfaces. */
 export function storeContract(name: string, makeFixture: () => Promise<StoreFixture>): void {

@@ -13,6 +13,16 @@ export interface StoreFixture {
   dispose(): Promise<void>;
 }
 
+/** What the cases of the contract work with. */
+export interface Subject {
+  readonly store: Store;
+  readonly fixture: StoreFixture;
+  /** Closes the store and opens another one on the same data. */
+  reopen(): Promise<Store>;
+  /** The batch fits together, and the counters say what the rows say. */
+  expectSound(uuid: string): Promise<void>;
+}
+
 export const OPTIONS: ResolvedOptions = {
   retryBaseMs: 1_000,
   retryCapMs: 10_000,
