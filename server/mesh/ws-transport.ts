@@ -29,14 +29,22 @@ export class WebSocketConnection implements PeerConnection {
   readonly #socket: WebSocket;
   readonly #logger: MeshLogger;
   #onMessage: (message: PeerMessage) => void = () => undefined;
+  readonly #peer: string | undefined;
   #badFrames = 0;
 
-  constructor(socket: WebSocket, remoteAddress: string | undefined, logger: MeshLogger) {
+  /** @param peer what to call it in the log; default: its address */
+  constructor(
+    socket: WebSocket,
+    remoteAddress: string | undefined,
+    logger: MeshLogger,
+    peer: string | undefined = remoteAddress,
+  ) {
+    this.#peer = peer;
     this.#socket = socket;
     this.remoteAddress = remoteAddress;
     this.#logger = logger;
     socket.on('message', (data, isBinary) => this.#receive(isBinary ? '' : data.toString()));
-    socket.on('error', (error) => logger.debug({ error: error.message }, 'link to a peer failed'));
+    socket.on('error', (error) => logger.debug({ peer, error: error.message }, 'link to a peer failed'));
   }
 
   send(message: PeerMessage): void {
@@ -60,7 +68,7 @@ export class WebSocketConnection implements PeerConnection {
     const keys = parseObject(text);
     if (keys.ok && keys.message.STATUS === 'NACK' && 'ERROR' in keys.message) {
       // Never answered: two servers would refuse each other's refusals for ever.
-      this.#logger.warn({ error: keys.message.ERROR }, 'a peer refused a message');
+      this.#logger.warn({ peer: this.#peer, error: keys.message.ERROR }, 'a peer refused a message');
       return;
     }
     const parsed = keys.ok ? parseFromPeer(keys.message) : keys;
@@ -117,7 +125,7 @@ function dial(
     socket.once('error', failed);
     socket.once('open', () => {
       socket.off('error', failed);
-      resolve(new WebSocketConnection(socket, endpoint.IP, options.logger));
+      resolve(new WebSocketConnection(socket, endpoint.IP, options.logger, endpointUrl(endpoint)));
     });
   });
 }
