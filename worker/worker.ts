@@ -7,7 +7,7 @@ import { PING_EVERY_MS, SILENCE_MS } from './link/liveness.ts';
 import { PATIENCE_MS } from './link/route.ts';
 import type { Logger } from './logger.ts';
 import { Presence } from './presence.ts';
-import { NodemailerSession } from './smtp/session.ts';
+import { openSession } from './smtp/open-session.ts';
 import { DEFAULT_TIMES, type SmtpTimes } from './smtp/times.ts';
 import type { CompileMessage, OpenSession } from './tasks/contract.ts';
 import { KEEP_RESULTS_MS, REPEAT_REPORT_MS } from './tasks/report-desk.ts';
@@ -154,7 +154,7 @@ class Worker implements RunningWorker, Traveller {
         pool: { idleMs: times.idleSessionMs ?? IDLE_SESSION_MS },
       },
       options.compile,
-      options.openSession ?? ((relay, signal) => NodemailerSession.open(relay, session, signal)),
+      options.openSession ?? ((relay, signal) => openSession(relay, session, signal)),
       {
         report: (origin, report) => this.#journey.send(origin, report),
         unanswered: (origin) => {

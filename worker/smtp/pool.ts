@@ -39,7 +39,7 @@ interface Idle {
 /**
  * The sessions with one relay: opened as there is work, up to a limit, and closed when idle.
  *
- * A session is opening → idle ⇄ busy → closing, and counts against the limit until its connection is closed. `pump()` is the
+ * A session is opening → idle ⇄ busy → closing (a busy one may have room for one more transaction), and counts against the limit until its connection is closed. `pump()` is the
  * only place where work meets sessions; it is called whenever either may have become available. The last session used is used
  * again first, so that those not needed become idle long enough to be closed.
  */
@@ -52,7 +52,14 @@ export class RelayPool {
   readonly #now: () => number;
   readonly #pacing = new Pacing();
   readonly #idle: Idle[] = [];
-  readonly #busy = new Set<RelaySession>();
+  /** Sessions with transactions under way, and how many. */
+  readonly #busy = new Map<RelaySession, number>();
+  /** Busy sessions that can begin a further transaction. */
+  readonly #roomy = new Set<RelaySession>();
+  /** Jobs whose session ended before the relay had heard of them: the first to be sent now. */
+  readonly #untouched: Job[] = [];
+  /** Jobs that have been sent over a second session: the third time it is the relay's fault. */
+  readonly #retried = new WeakSet<Job>();
   /** Whatever is under way: openings, transactions, closings. */
   readonly #running = new Set<Promise<void>>();
   readonly #openings = new Set<AbortController>();
@@ -95,17 +102,12 @@ export class RelayPool {
 
   pump(): void {
     if (this.#aborted) return;
-    for (;;) {
-      const idle = this.#idle.at(-1);
-      if (idle === undefined) break;
-      if (!idle.session.isUsable) {
-        this.#idle.pop();
-        continue;
-      }
-      const job = this.#source.take();
+    for (let session = this.#free(); session !== undefined; session = this.#free()) {
+      const job = this.#untouched.shift() ?? this.#source.take();
       if (job === undefined) return;
-      this.#idle.pop();
-      this.#track(this.#run(idle.session, job));
+      if (this.#idle.at(-1)?.session === session) this.#idle.pop();
+      this.#roomy.delete(session);
+      this.#track(this.#run(session, job));
     }
     this.#openMore();
   }
@@ -133,7 +135,7 @@ export class RelayPool {
     this.#aborted = true;
     clearTimeout(this.#pumpTimer);
     for (const { session } of this.#idle.splice(0)) session.abort(reason);
-    for (const session of this.#busy) session.abort(reason);
+    for (const session of this.#busy.keys()) session.abort(reason);
     for (const opening of this.#openings) opening.abort();
   }
 
@@ -157,7 +159,8 @@ export class RelayPool {
   #openMore(): void {
     const now = this.#now();
     const opening = this.#openings.size;
-    const wanted = Math.min(this.#source.waiting() - opening, this.#limit - this.size);
+    const waiting = this.#untouched.length + this.#source.waiting();
+    const wanted = Math.min(waiting - opening, this.#limit - this.size);
     if (wanted <= 0) return;
     const allowed = Math.min(wanted, this.#pacing.allowed(now, opening));
     for (let i = 0; i < allowed; i++) this.#track(this.#open(now));
@@ -182,7 +185,7 @@ export class RelayPool {
     } catch (error) {
       // One recipient's report tells the server of the dead relay; the others are not touched.
       if (!opening.signal.aborted && this.#pacing.failed(startedAt, this.#now(), Math.random())) {
-        this.#source.take()?.settle(factOfError(error));
+        (this.#untouched.shift() ?? this.#source.take())?.settle(factOfError(error));
       }
     } finally {
       this.#openings.delete(opening);
@@ -190,22 +193,55 @@ export class RelayPool {
     this.pump();
   }
 
+  /** A session that can begin a transaction: an idle one, or else a busy one with room. */
+  #free(): RelaySession | undefined {
+    for (let idle = this.#idle.at(-1); idle !== undefined; idle = this.#idle.at(-1)) {
+      if (idle.session.isUsable) return idle.session;
+      this.#idle.pop();
+    }
+    for (const session of this.#roomy) {
+      if (session.isUsable) return session;
+      this.#roomy.delete(session);
+    }
+    return undefined;
+  }
+
   async #run(session: RelaySession, job: Job): Promise<void> {
-    this.#busy.add(session);
-    let message: RenderedMessage | undefined;
-    try {
-      message = job.render();
-    } catch (error) {
-      job.settle({ stage: 'local', phase: 'not-sent', error: textOf(error) });
-    }
-    let isReady = true;
+    this.#busy.set(session, (this.#busy.get(session) ?? 0) + 1);
+    const message = rendered(job);
     if (message !== undefined) {
-      job.settle(await session.send(message.envelope, message.bytes));
-      isReady = await session.ready();
+      const fact = await session.send(message.envelope, message.bytes, () => {
+        this.#roomy.add(session);
+        this.pump();
+      });
+      this.#ended(job, fact);
     }
+    const left = (this.#busy.get(session) ?? 1) - 1;
+    if (left > 0) this.#busy.set(session, left);
+    else await this.#rest(session);
+    this.pump();
+  }
+
+  /** The last transaction of a session has ended. */
+  async #rest(session: RelaySession): Promise<void> {
+    this.#roomy.delete(session);
+    const isReady = await session.ready();
     this.#busy.delete(session);
     if (isReady && !this.#aborted) this.#idle.push({ session, since: this.#now() });
-    this.pump();
+  }
+
+  #ended(job: Job, fact: TransactionFact | undefined): void {
+    if (fact !== undefined) job.settle(fact);
+    else if (this.#aborted || this.#retried.has(job)) {
+      job.settle({
+        stage: 'mail',
+        phase: 'not-sent',
+        error: 'the connection ended before the relay answered',
+      });
+    } else {
+      this.#retried.add(job);
+      this.#untouched.push(job);
+    }
   }
 
   #close(idle: Idle): void {
@@ -216,6 +252,16 @@ export class RelayPool {
         this.pump();
       }),
     );
+  }
+}
+
+/** The message of a job; a job whose message cannot be made is settled. */
+function rendered(job: Job): RenderedMessage | undefined {
+  try {
+    return job.render();
+  } catch (error) {
+    job.settle({ stage: 'local', phase: 'not-sent', error: textOf(error) });
+    return undefined;
   }
 }
 

@@ -13,7 +13,7 @@ export type TransactionFact = SmtpFact;
 /** A message on its way: who it goes to, and its bytes with CRLF line ends, not dot-stuffed. */
 export interface RenderedMessage {
   readonly envelope: Envelope;
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
 }
 
 /** The message of a batch, composed once; what differs between recipients is filled in by `render`. */
@@ -28,17 +28,23 @@ export interface CompiledMessage {
  */
 export type CompileMessage = (message: Message, date: string) => Promise<CompiledMessage>;
 
-/** A session with a relay, logged in. One transaction at a time. */
+/** A session with a relay, logged in. */
 export interface RelaySession {
-  /** Runs one transaction to its end. Never rejects: what went wrong is in the fact. */
-  send(envelope: Envelope, bytes: Uint8Array): Promise<TransactionFact>;
+  /**
+   * Runs one transaction to its end. Never rejects: what went wrong is in the fact. Undefined: the session ended before the relay
+   * had answered anything of it, so it can be sent over another one.
+   *
+   * `hasRoom` is called, at most once, when the session can begin the next transaction although this one has not ended; a session
+   * that never calls it runs one at a time.
+   */
+  send(envelope: Envelope, bytes: Buffer, hasRoom: () => void): Promise<TransactionFact | undefined>;
   /** Clears up after the last transaction (RSET when it was refused). False: the session is over. */
   ready(): Promise<boolean>;
-  /** Whether the next transaction can start as far as is known now. */
+  /** Whether a further transaction can start as far as is known now. */
   readonly isUsable: boolean;
   /** Ends an idle session in an orderly way (QUIT); resolves when the connection is closed. Never rejects. */
   close(): Promise<void>;
-  /** Ends it at once. A running transaction ends with what is known of it. */
+  /** Ends it at once. Running transactions end with what is known of them. */
   abort(reason: string): void;
 }
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Relay } from '../../../protocol/index.ts';
 import { type Sink, startSink } from '../../../sink/sink.ts';
 import { NodemailerSession } from '../../../worker/smtp/session.ts';
+import { setUp } from '../../../worker/smtp/set-up.ts';
 import { DEFAULT_TIMES, type SmtpTimes } from '../../../worker/smtp/times.ts';
 import { SessionError, type TransactionFact } from '../../../worker/tasks/contract.ts';
 import { type ScriptedSmtp, type SmtpScript, startSmtpScript } from '../support/smtp-script.ts';
@@ -37,7 +38,8 @@ const relayOf = (port: number, changes: Partial<Relay> = {}): Relay => ({
 });
 
 async function sessionWith(relay: Relay, times: Partial<SmtpTimes> = {}): Promise<NodemailerSession> {
-  const session = await NodemailerSession.open(relay, { times: { ...DEFAULT_TIMES, ...times } });
+  const within = { ...DEFAULT_TIMES, ...times };
+  const session = new NodemailerSession(await setUp(relay, { times: within }), within);
   cleanups.push(() => session.close());
   return session;
 }
