@@ -76,12 +76,19 @@ export class TestServer {
   }
 }
 
-/** Settings of a server for tests: any free port, few milliseconds where the defaults have seconds. */
+/**
+ * Settings of a server for tests: any free port, few milliseconds where the defaults have seconds. `lease` as a number is in
+ * ms, and may be shorter than an operator can choose.
+ */
 export function testSettings(overrides: Readonly<Record<string, unknown>> = {}): ServerSettings {
-  return loadSettings(SERVER_SETTINGS, {
-    flags: { port: 0, retryBase: '100ms', breakerOpen: '200ms', park: '10s', drain: '5s', ...overrides },
+  const { lease, ...flags } = overrides;
+  const quick = { port: 0, retryBase: '100ms', breakerOpen: '200ms', park: '10s', drain: '5s' };
+  const isMs = typeof lease === 'number';
+  const settings = loadSettings(SERVER_SETTINGS, {
+    flags: { ...quick, ...flags, ...(isMs ? {} : { lease }) },
     environment: {},
   });
+  return isMs ? { ...settings, lease } : settings;
 }
 
 /** A folder that goes with the test. */
