@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { RelaySpec } from './relay-url.ts';
-import { duration, type Loaded, onOff, type Setting, whole } from './setting.ts';
+import { duration, type Loaded, onOff, type Setting, token, whole } from './setting.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -42,7 +42,7 @@ const Relays = z
     }
   });
 
-const secret = z.string().min(8, 'must have at least 8 characters').max(4_096);
+const secret = token(8);
 
 /** Everything that can be set of a server. */
 export const SERVER_SETTINGS = {

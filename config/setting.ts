@@ -46,6 +46,14 @@ export const whole = (min: number, max: number) => {
   });
 };
 
+/** A token as it travels in a header, `Authorization: Bearer …`: there a space would end it (RFC 6750 §2.1). */
+export const token = (minChars: number) =>
+  z
+    .string()
+    .min(minChars, `must have at least ${minChars} characters`)
+    .max(4_096, 'must have at most 4096 characters')
+    .regex(/^[!-~]*$/, 'must be of ASCII letters, digits and signs, without spaces');
+
 /** A switch: `--x`, `MUTIRAO_X=true`, `"x": true`. */
 export const onOff = z
   .union([z.boolean(), z.enum(['true', 'false', '1', '0'])], 'must be true or false')

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, type Loaded, onOff, type Setting, whole } from './setting.ts';
+import { duration, type Loaded, onOff, type Setting, token, whole } from './setting.ts';
 
 const ServerUrl = z
   .string()
@@ -18,7 +18,7 @@ export const WORKER_SETTINGS = {
     description: 'its home server; further ones are used while the first cannot be reached',
   },
   token: {
-    schema: z.string().min(1).max(4_096),
+    schema: token(1),
     value: 'TOKEN',
     secret: true,
     description: "the server's token for workers",

@@ -58,10 +58,10 @@ describe('where a setting comes from', () => {
   });
 
   it('reads a secret from a file, without the newline behind it', async () => {
-    const path = await fileOf('correct horse\n', 'token');
-    expect(load({ flags: { tokenMeshFile: path } }).tokenMesh).toBe('correct horse');
-    expect(load({ environment: { MUTIRAO_TOKEN_MESH_FILE: path } }).tokenMesh).toBe('correct horse');
-    expect(load({ file: await fileOf({ tokenMeshFile: path }) }).tokenMesh).toBe('correct horse');
+    const path = await fileOf('correct-horse\n', 'token');
+    expect(load({ flags: { tokenMeshFile: path } }).tokenMesh).toBe('correct-horse');
+    expect(load({ environment: { MUTIRAO_TOKEN_MESH_FILE: path } }).tokenMesh).toBe('correct-horse');
+    expect(load({ file: await fileOf({ tokenMeshFile: path }) }).tokenMesh).toBe('correct-horse');
   });
 
   it('takes one relay in the config file without a list around it', async () => {

@@ -50,6 +50,7 @@ describe('a server ends with one line that says what to do', { timeout: 60_000 }
     [['--port', '70000'], /--port.*70000.*0 to 65535/],
     [['--retry-base', 'soon'], /--retry-base.*"soon".*such as/],
     [['--token-client', 'short'], /--token-client.*at least 8/],
+    [['--token-worker', 'canary with spaces'], /--token-worker.*without spaces/],
     [['--host', '0.0.0.0'], /--token-worker, --token-client, --token-mesh.*--insecure/],
     [['--token-mesh-file', '/nowhere/token'], /--token-mesh-file.*\/nowhere\/token cannot be read/],
     [['--tls-cert', '/nowhere/cert.pem'], /--tls-cert and --tls-key belong together/],
@@ -109,15 +110,15 @@ describe('who cannot reach a server says so once and keeps trying', { timeout: 6
 });
 
 describe('who shows a wrong token', { timeout: 60_000 }, () => {
-  const TOKENS = ['--token-worker', 'right worker token', '--token-client', 'right client token'];
+  const TOKENS = ['--token-worker', 'right-worker-token', '--token-client', 'right-client-token'];
 
   test('is refused in plain words: a worker says so and keeps trying, a command ends', async () => {
     const town = await Town.raise();
-    const server = await town.server({ args: TOKENS, client: { token: 'right client token' } });
-    const worker = town.startWorker(['--server', server.url, '--token', 'wrong worker token']);
+    const server = await town.server({ args: TOKENS, client: { token: 'right-client-token' } });
+    const worker = town.startWorker(['--server', server.url, '--token', 'wrong-worker-token']);
     const { level } = await worker.logged(/refuses this worker: look at its token/);
     expect(level).toBe('error');
-    const status = await town.mutirao(['status', '--server', server.url, '--token', 'wrong client token']);
+    const status = await town.mutirao(['status', '--server', server.url, '--token', 'wrong-client-token']);
     expect(status.code).toBe(1);
     expect(status.errors).toMatch(/token of clients.*--token/);
     await until('it tries again', () =>
@@ -130,8 +131,8 @@ describe('who shows a wrong token', { timeout: 60_000 }, () => {
   test('is refused as a peer, and the peer says what to look at', async () => {
     const town = await Town.raise();
     const mesh = (token: string) => ['--token-mesh', token];
-    const server = await town.server({ args: mesh('right mesh token') });
-    const stranger = await town.server({ args: ['--peer', server.url, ...mesh('wrong mesh token')] });
+    const server = await town.server({ args: mesh('right-mesh-token') });
+    const stranger = await town.server({ args: ['--peer', server.url, ...mesh('wrong-mesh-token')] });
     const refusal = await stranger.process.logged('a peer refused a message');
     expect(refusal).toMatchObject({
       peer: server.url,
