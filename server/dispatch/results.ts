@@ -1,9 +1,10 @@
-import { countSeqs, rangesOf, type WorkerReport } from '../../protocol/index.ts';
+import { countSeqs, rangesOf, type SeqRanges, type WorkerReport } from '../../protocol/index.ts';
 import type { Refused } from '../relays/policy-streak.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
 import type { LeaseEntry } from './lease-book.ts';
 import { handBack } from './lifecycle.ts';
 import { type ReadReport, readReport } from './read-report.ts';
+import { givesUp } from './retry.ts';
 import type { Settled } from './store.ts';
 import type { WorkerEntry } from './worker-book.ts';
 
@@ -109,36 +110,44 @@ export class Results {
     worker?.meter.add(recipients, now);
   }
 
-  /** Refusals that were the relay's affair: their recipients wait until it is tried again. Their batch may have looked finished. */
+  /**
+   * Refusals that were the relay's affair: their recipients wait until a while after it is tried again, so that it is tried
+   * with others first; they may be refused for themselves all the same. Their batch may have looked finished.
+   */
   async #putBack(refused: readonly Refused[], relay: string, settled: Settled): Promise<void> {
-    const { store, batches, relays, logger } = this.#context;
+    const { batches, relays, logger } = this.#context;
     if (refused.length === 0) return;
-    const dueAt = relays.opensAt(relay);
+    const dueAt = relays.opensAt(relay) + this.#settings.faultDelayMs;
     for (const [batch, group] of Map.groupBy(refused, (one) => one.batch)) {
+      const seqs = rangesOf(group.map((one) => one.seq));
       try {
-        const moved = await store.putBack(batch, rangesOf(group.map((one) => one.seq)), dueAt);
-        if (moved === undefined) continue;
-        batches.update(batch, moved.figures);
-        if (batches.get(batch) === undefined) await this.#takeUpAgain(batch);
-        logger.warn(
-          { relay, batch, recipients: group.length },
-          'the relay refuses all mail for its policy, these recipients are put back',
-        );
+        if (await this.#putBackOf(batch, seqs, dueAt)) {
+          logger.warn(
+            { relay, batch, recipients: group.length },
+            'the relay refuses all mail for its policy, these recipients are put back',
+          );
+          continue;
+        }
       } catch (error) {
-        if (batch === settled.batch) batches.update(batch, settled.figures);
         logger.error(
           { err: error, relay, batch, recipients: group.length },
           'recipients that the relay refused for its policy could not be put back, they stay failed: "mutirao retry" sends them',
         );
       }
+      if (batch === settled.batch) batches.update(batch, settled.figures);
     }
     this.#onDeferred(dueAt);
   }
 
-  /** A batch that was finished runs again. */
-  async #takeUpAgain(uuid: string): Promise<void> {
-    const record = await this.#context.store.getBatch(uuid);
-    if (record !== undefined) this.#context.batches.takeUp(record);
+  /** False: they have been tried for long enough, or the batch is gone. */
+  async #putBackOf(uuid: string, seqs: SeqRanges, dueAt: number): Promise<boolean> {
+    const { store, batches } = this.#context;
+    const record = batches.get(uuid)?.record ?? (await store.getBatch(uuid));
+    if (record === undefined || givesUp(record.createdAt, dueAt, record.options)) return false;
+    const moved = await store.putBack(uuid, seqs, dueAt);
+    if (moved === undefined) return false;
+    batches.takeUp({ ...record, finishedAt: undefined, ...moved.figures });
+    return true;
   }
 
   #log(report: WorkerReport, read: ReadReport, settled: Settled, lease: LeaseEntry | undefined): void {

@@ -224,6 +224,29 @@ describe('refusals for policy', () => {
     expect(end).toMatchObject({ BATCH: { COUNTS: { SENT: 3, FAILED: 0 } } });
   });
 
+  it('that were for themselves after all do not keep the relay from the others', async () => {
+    const { server, client } = await open({ relay: [A], policyThreshold: 3, retryBase: '1s' });
+    const uuid = await client.submit(8);
+    const worker = await ScriptedWorker.full(server, 'w1');
+    const task = await worker.task();
+    await worker.report(task, { STATUS: 'NOK', RESULTS: results([0, 1, 2], REFUSED), DONE: true });
+    worker.answerAll((seq) => (seq < 3 ? REFUSED : {}));
+    worker.alive({ SLOTS: 1, TASKS: [] });
+    await until('the others are sent', async () => (await client.batch(uuid)).COUNTS.SENT === 5);
+  });
+
+  it('are final when the recipients have been tried for long enough', async () => {
+    const { server, client } = await open({ relay: [A], policyThreshold: 3, breakerOpen: '1h' });
+    const uuid = await client.submit(3, { OPTIONS: { RETRY_FOR_S: 60 } });
+    const worker = await ScriptedWorker.full(server, 'w1');
+    await worker.report(await worker.task(), {
+      STATUS: 'NOK',
+      RESULTS: results([0, 1, 2], REFUSED),
+      DONE: true,
+    });
+    expect(await client.batch(uuid)).toMatchObject({ STATE: 'FINISHED', COUNTS: { FAILED: 3 } });
+  });
+
   it('that are single ones among successes are the recipients’ affair', async () => {
     const { server, client } = await open({ relay: [A], policyThreshold: 3 });
     const uuid = await client.submit(20);
