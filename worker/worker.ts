@@ -22,6 +22,12 @@ const CONNECT_WITHIN_MS = 10_000;
 /** An SMTP connection without work is closed after this, ms. */
 const IDLE_SESSION_MS = 10_000;
 
+/**
+ * Mails begun and not acknowledged, per connection: two are on the line, the others wait for the commit of their results, which
+ * takes as long as several mails do.
+ */
+const IN_FLIGHT_PER_CONNECTION = 10;
+
 export interface WorkerOptions {
   /** Home server first, then its fallbacks. */
   readonly servers: readonly string[];
@@ -32,7 +38,7 @@ export interface WorkerOptions {
   readonly ca?: string;
   /** SMTP connections per relay. */
   readonly connections?: number;
-  /** Most transactions begun and not acknowledged; absent: twice the connections. */
+  /** Most transactions begun and not acknowledged; absent: ten times the connections. */
   readonly inFlight?: number;
   readonly heloName?: string;
   /** How long `stop()` waits for mails in flight, ms. */
@@ -109,7 +115,7 @@ class Worker implements RunningWorker, Traveller {
     this.#drainMs = options.drainMs ?? 25_000;
     this.#logger = options.logger;
     const connections = options.connections ?? 20;
-    const inFlight = options.inFlight ?? 2 * connections;
+    const inFlight = options.inFlight ?? IN_FLIGHT_PER_CONNECTION * connections;
     const times = options.times ?? {};
     const smtpTimes: SmtpTimes = { ...DEFAULT_TIMES, ...options.smtpTimes };
     const session = { times: smtpTimes, heloName: options.heloName };
