@@ -4,7 +4,7 @@ import { startTestServer, type TestServer } from '../../support/server.ts';
 import { JsonSocket } from '../../support/socket.ts';
 
 const TOKENS = {
-  tokenWorker: 'the workers token',
+  tokenWorker: 'the-workers-token',
   tokenClient: 'the-clients-token',
   tokenMesh: 'the-mesh-token',
 };
