@@ -6,7 +6,10 @@
  * this address and never again. Everything else behaves.
  */
 
-/** Where in the transaction a behaviour shows. `body`: as soon as the first byte of the message arrives. */
+/**
+ * Where in the transaction a behaviour shows. `body`: as soon as the first byte of the message arrives, or BDAT
+ * announces its last chunk. `dot`: at the final dot, or behind the last chunk.
+ */
 export type Stage = 'rcpt' | 'body' | 'dot';
 
 /** What the sink does to one recipient at one stage. Codes are SMTP reply codes (RFC 5321 §4.2). */
@@ -98,7 +101,7 @@ export const RULES: readonly Rule[] = [
   {
     prefix: 'drop-before-dot',
     behaviour: { at: 'body', does: 'drop' },
-    help: 'the connection closes when the message begins to arrive',
+    help: 'the connection closes when the message (or its last BDAT chunk) begins to arrive',
   },
   {
     prefix: 'drop-after-dot',

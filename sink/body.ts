@@ -1,18 +1,13 @@
+import type { ReceivedBody } from './contract.ts';
+import { MessageIdScan } from './message-id.ts';
+
 /** The end of the data: a line that holds a single dot (RFC 5321 §4.1.1.4). Bare LFs never end it. */
 const END_OF_DATA = Buffer.from('\r\n.\r\n');
-
-/** How much of a message is searched for its Message-ID. Headers beyond 64 KiB are no mail worth counting. */
-const MAX_HEADER_BYTES = 64 * 1024;
-
-/** RFC 5322 §2.1.1: a line has at most 998 octets. */
-const MAX_MESSAGE_ID_BYTES = 998;
+/** The CRLF before the dot belongs to the message. */
+const FINAL_DOT_BYTES = 3;
 
 const CR = 0x0d;
-const LF = 0x0a;
 const DOT = 0x2e;
-const SPACE = 0x20;
-const TAB = 0x09;
-const NAME = Buffer.from('message-id:');
 
 /**
  * Receives the body of one message in any chunks: finds its end, counts its bytes, finds its Message-ID and, when
@@ -23,15 +18,14 @@ const NAME = Buffer.from('message-id:');
  *
  * In the ordinary case a message is whole in one chunk: then nothing is copied.
  */
-export class BodyReader {
+export class BodyReader implements ReceivedBody {
   readonly #keep: boolean;
   readonly #maxBytes: number;
+  readonly #scan = new MessageIdScan();
   #matched = 2;
   #ended = false;
   #size = 0;
   #messageId = '';
-  #headers: Buffer[] = [];
-  #headerBytes = 0;
   #pieces: Buffer[] = [];
 
   /** `maxBytes`: what exceeds it is counted but not kept. */
@@ -56,26 +50,15 @@ export class BodyReader {
 
   /** Takes the body's bytes of `chunk` from `start`; returns where the rest of the chunk (commands) begins. */
   read(chunk: Buffer, start: number): number {
-    const first = this.#size === 0;
     const end = this.#findEnd(chunk, start);
     const stop = end === -1 ? chunk.length : end;
     this.#size += stop - start;
-    if (end === -1) {
-      this.#remember(chunk, start, stop);
-      return stop;
-    }
+    this.#scan.read(chunk, start, stop);
+    this.#remember(chunk, start, stop);
+    if (end === -1) return stop;
     this.#ended = true;
-    if (first) {
-      this.#messageId = findMessageId(chunk, start, stop);
-    } else {
-      this.#rememberHeader(chunk, start, stop);
-      const headers = Buffer.concat(this.#headers);
-      this.#messageId = findMessageId(headers, 0, headers.length);
-      this.#headers = [];
-    }
-    if (this.#keep && this.#size <= this.#maxBytes)
-      this.#pieces.push(Buffer.from(chunk.subarray(start, stop)));
-    this.#size -= 3;
+    this.#messageId = this.#scan.end();
+    this.#size -= FINAL_DOT_BYTES;
     return stop;
   }
 
@@ -83,7 +66,7 @@ export class BodyReader {
   content(): Buffer {
     const wire = Buffer.concat(this.#pieces);
     this.#pieces = [];
-    return unstuff(wire.subarray(0, Math.max(0, wire.length - 3)));
+    return unstuff(wire.subarray(0, Math.max(0, wire.length - FINAL_DOT_BYTES)));
   }
 
   /** Returns the index behind the end of the data, or -1 when it is not in this chunk. */
@@ -104,18 +87,10 @@ export class BodyReader {
   }
 
   #remember(chunk: Buffer, start: number, stop: number): void {
-    this.#rememberHeader(chunk, start, stop);
     if (!this.#keep) return;
-    if (this.#size <= this.#maxBytes) this.#pieces.push(Buffer.from(chunk.subarray(start, stop)));
+    if (this.#size <= this.#maxBytes + FINAL_DOT_BYTES)
+      this.#pieces.push(Buffer.from(chunk.subarray(start, stop)));
     else this.#pieces = [];
-  }
-
-  #rememberHeader(chunk: Buffer, start: number, stop: number): void {
-    const room = MAX_HEADER_BYTES - this.#headerBytes;
-    if (room <= 0) return;
-    const piece = Buffer.from(chunk.subarray(start, Math.min(stop, start + room)));
-    this.#headers.push(piece);
-    this.#headerBytes += piece.length;
   }
 }
 
@@ -123,48 +98,6 @@ export class BodyReader {
 function nextMatched(matched: number, byte: number): number {
   if (byte === (END_OF_DATA[matched] as number)) return matched + 1;
   return byte === CR ? 1 : 0;
-}
-
-/** Finds the Message-ID field's value in the header section of `bytes[start, end)`. Empty when there is none. */
-export function findMessageId(bytes: Buffer, start: number, end: number): string {
-  let at = start;
-  while (at < end) {
-    const first = bytes[at] as number;
-    if (first === CR || first === LF) return '';
-    if ((first | 0x20) === 0x6d && isMessageIdName(bytes, at, end)) {
-      return unfoldedValue(bytes, at + NAME.length, end);
-    }
-    while (at < end && bytes[at] !== LF) at += 1;
-    at += 1;
-  }
-  return '';
-}
-
-function isMessageIdName(bytes: Buffer, at: number, end: number): boolean {
-  if (at + NAME.length > end) return false;
-  for (let index = 1; index < NAME.length; index += 1) {
-    const expected = NAME[index] as number;
-    const byte = bytes[at + index] as number;
-    if (byte !== expected && (byte | 0x20) !== expected) return false;
-  }
-  return true;
-}
-
-/** Message-IDs are one token; it may be folded onto the next line (RFC 5322 §2.2.3). */
-function unfoldedValue(bytes: Buffer, start: number, end: number): string {
-  let from = start;
-  while (from < end && isBlank(bytes, from)) from += 1;
-  let to = from;
-  while (to < end && to - from < MAX_MESSAGE_ID_BYTES && !isBlank(bytes, to)) to += 1;
-  return bytes.toString('latin1', from, to);
-}
-
-function isBlank(bytes: Buffer, at: number): boolean {
-  const byte = bytes[at];
-  if (byte === SPACE || byte === TAB || byte === CR) return true;
-  if (byte !== LF) return false;
-  const next = bytes[at + 1];
-  return next === SPACE || next === TAB;
 }
 
 /** Takes the first dot off every line that begins with one. */

@@ -20,6 +20,7 @@ interface Flags {
   readonly pipelining: boolean;
   readonly smtputf8: boolean;
   readonly eightbitmime: boolean;
+  readonly chunking?: boolean;
   readonly tls?: 'off' | 'starttls' | 'implicit';
   readonly requireTls?: boolean;
   readonly tlsCert?: string;
@@ -54,6 +55,10 @@ export function sinkCommand(): Command {
     .option('--no-pipelining', 'do not offer PIPELINING; sending ahead is then an error')
     .option('--no-smtputf8', 'do not offer SMTPUTF8')
     .option('--no-eightbitmime', 'do not offer 8BITMIME')
+    .option(
+      '--chunking',
+      'offer CHUNKING (BDAT) too, as most relays do; without, every message comes by DATA',
+    )
     .option('--tls <off|starttls|implicit>', 'how TLS is offered (default off)')
     .option('--require-tls', 'refuse mail before STARTTLS')
     .option('--tls-cert <file>', 'PEM certificate; without, a self-signed one is made')
@@ -83,7 +88,11 @@ function rulesHelp(): string {
     ['…once-…@', 'any of these, the first time for that address only'] as const,
   ];
   const lines = rows.map(([prefix, help]) => `  ${prefix.padEnd(20)}${help}`);
-  return ['Recipients choose how they are treated by how their address begins:', ...lines].join('\n');
+  return [
+    'Recipients choose how they are treated by how their address begins:',
+    ...lines,
+    'What is said of the final dot holds for the last BDAT chunk too.',
+  ].join('\n');
 }
 
 function number(text: string): number {
@@ -109,6 +118,7 @@ function optionsOf(flags: Flags): SinkOptionsInput {
     pipelining: flags.pipelining,
     smtpUtf8: flags.smtputf8,
     eightBitMime: flags.eightbitmime,
+    chunking: flags.chunking,
     tls: flags.tls,
     requireTls: flags.requireTls,
     tlsCert: flags.tlsCert,
@@ -174,6 +184,7 @@ function say(line: string): void {
 function extras({ options }: Sink): string {
   const notes: string[] = [];
   if (options.tls === 'starttls') notes.push('STARTTLS');
+  if (options.chunking) notes.push('CHUNKING');
   if (options.auth !== 'off') notes.push(`AUTH ${options.auth}`);
   if (options.latencyMs > 0) notes.push(`latency ${options.latencyMs} ms`);
   if (options.rate !== undefined) notes.push(`${options.rate} mails/s`);

@@ -13,13 +13,23 @@ export type Step =
   /** Begin the TLS handshake, then call `secured()`. */
   | { readonly do: 'tls' };
 
-/** A message whose final dot has arrived. */
+/** The body of a message that was received whole, by DATA or in BDAT chunks. */
+export interface ReceivedBody {
+  /** Bytes on the wire, without the final `. CRLF`. */
+  readonly size: number;
+  /** As it stands in the header, angle brackets included; empty when there is none. */
+  readonly messageId: string;
+  /** The message as its sender composed it. Empty unless kept; to be taken once. */
+  content(): Buffer;
+}
+
+/** A message whose final dot, or last BDAT chunk, has arrived. */
 export interface ReceivedMessage {
   readonly from: string;
   readonly to: readonly string[];
   /** With its angle brackets; empty when the message has none. */
   readonly messageId: string;
-  /** Bytes on the wire between DATA and the final dot. */
+  /** Bytes on the wire: between DATA and the final dot, or in the BDAT chunks. */
   readonly size: number;
   /** The message without dot-stuffing; undefined unless the session collects. */
   readonly content: Buffer | undefined;
@@ -36,6 +46,7 @@ export interface SessionSettings {
   readonly pipelining: boolean;
   readonly smtpUtf8: boolean;
   readonly eightBitMime: boolean;
+  readonly chunking: boolean;
   readonly starttls: boolean;
   readonly requireTls: boolean;
   readonly auth: 'off' | 'optional' | 'required';

@@ -41,6 +41,12 @@ export const sinkOptionsSchema = z
     pipelining: z.boolean().default(true).describe('Offer PIPELINING; without, sending ahead is an error'),
     smtpUtf8: z.boolean().default(true).describe('Offer SMTPUTF8'),
     eightBitMime: z.boolean().default(true).describe('Offer 8BITMIME'),
+    chunking: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Offer CHUNKING (BDAT), as most relays do; off unless asked for, so that DATA is what is tried',
+      ),
     tls: z.enum(['off', 'starttls', 'implicit']).default('off').describe('How TLS is offered'),
     requireTls: z.boolean().default(false).describe('Refuse MAIL and AUTH before STARTTLS'),
     tlsCert: z.string().min(1).optional().describe('PEM file; without, a self-signed certificate is made'),

@@ -1,8 +1,13 @@
 import { AuthDialogue, type AuthOutcome } from './auth.ts';
 import { type Behaviour, behaviourFor, isRemembered, replyLine } from './behaviour.ts';
 import { BodyReader } from './body.ts';
-import type { SessionSettings, SessionWorld, Step } from './contract.ts';
+import { type Chunk, parseBdat } from './chunk.ts';
+import { ChunkedBody } from './chunked-body.ts';
+import type { ReceivedBody, SessionSettings, SessionWorld, Step } from './contract.ts';
+import { ehloReply, mailParametersRefusal, offersAuth, TOO_LARGE } from './offers.ts';
 import { parsePath } from './path.ts';
+import { Script } from './script.ts';
+import { type Transaction, transactionOf } from './transaction.ts';
 import { hasKeyword, VERBS, verbOf } from './verbs.ts';
 
 /** Longest command line, bytes: AUTH's base64 may need this much (RFC 4954 §4); commands proper need 512. */
@@ -15,16 +20,7 @@ const MAX_NONSENSE = 50;
 const LF = 0x0a;
 const CR = 0x0d;
 
-type State = 'ready' | 'auth' | 'body' | 'refusing' | 'tls' | 'hang' | 'closed';
-
-interface Transaction {
-  readonly from: string;
-  readonly utf8: boolean;
-  readonly to: string[];
-  /** The first misbehaviour that a recipient asked for at `body` or `dot`, and who asked. */
-  behaviour: Behaviour | undefined;
-  behaviourOf: string;
-}
+type State = 'ready' | 'auth' | 'body' | 'chunk' | 'refusing' | 'tls' | 'hang' | 'closed';
 
 /**
  * One SMTP conversation, apart from its socket: bytes go in, steps come out (RFC 5321).
@@ -32,10 +28,13 @@ interface Transaction {
  * States, and what a chunk's next bytes mean in each:
  * - `ready`: command lines, ended by LF (a CR before it is taken off). Commands may stand behind each other in any
  *   chunks (RFC 2920) and are answered in order. MAIL opens a transaction, RCPT adds to it, DATA with at least one
- *   accepted recipient → `body`; RSET, EHLO, HELO and a finished body end it. AUTH that needs a further
+ *   accepted recipient → `body`, BDAT → `chunk`; RSET, EHLO, HELO and a finished body end it. AUTH that needs a further
  *   line → `auth`; STARTTLS → `tls`; QUIT and 421 → `closed`.
  * - `auth`: lines belong to the AUTH dialogue until it ends, well or not, → `ready`.
  * - `body`: bytes of the message up to CRLF . CRLF, then → `ready`; a recipient that asked for it → `closed`.
+ * - `chunk`: as many bytes of the message as BDAT announced (RFC 3030), be they what they may, then → `ready`. Those of
+ *   a refused BDAT are read and discarded before it is answered; the LAST one ends the transaction, refused or not, so
+ *   that the next MAIL needs no RSET.
  * - `refusing`: after a greeting that was not 220. Everything but QUIT is answered 503 (RFC 5321 §3.1).
  * - `tls`: everything is discarded until `secured()`, including what the client wrote in clear behind STARTTLS
  *   (RFC 3207 §4.2: else a third party could inject commands). `secured()` → `ready`, with nothing known of before.
@@ -48,6 +47,7 @@ interface Transaction {
 export class Session {
   readonly #settings: SessionSettings;
   readonly #world: SessionWorld;
+  readonly #script = new Script();
   #state: State = 'ready';
   #secure: boolean;
   #greeted = false;
@@ -55,13 +55,12 @@ export class Session {
   #auth: AuthDialogue | undefined;
   #transaction: Transaction | undefined;
   #body: BodyReader | undefined;
+  #chunk: Chunk | undefined;
   #nonsense = 0;
   #partial: Buffer | undefined;
   #overlong = false;
   /** What the command being answered ends in, once its reply is said. */
   #leaving: 'end' | 'drop' | 'tls' | 'hang' | undefined;
-  #text = '';
-  #steps: Step[] = [];
 
   constructor(settings: SessionSettings, world: SessionWorld, secure: boolean) {
     this.#settings = settings;
@@ -83,16 +82,18 @@ export class Session {
       if (greeting === 421) this.#leaving = 'end';
       this.#answer(`${greeting} ${hostname} No service here\r\n`);
     }
-    return this.#take();
+    return this.#script.take();
   }
 
   /** The peer wrote these bytes. */
   feed(chunk: Buffer): Step[] {
     let at = 0;
     while (at < chunk.length && this.#isListening) {
-      at = this.#state === 'body' ? this.#readBody(chunk, at) : this.#readLine(chunk, at);
+      if (this.#state === 'body') at = this.#readBody(chunk, at);
+      else if (this.#state === 'chunk') at = this.#readChunk(chunk, at);
+      else at = this.#readLine(chunk, at);
     }
-    return this.#take();
+    return this.#script.take();
   }
 
   /** The TLS handshake is done, or about to be: what comes next is encrypted (RFC 3207 §4.2: start anew). */
@@ -109,7 +110,7 @@ export class Session {
     if (this.#state === 'closed') return [];
     this.#leaving = 'end';
     this.#answer(reply);
-    return this.#take();
+    return this.#script.take();
   }
 
   get #isListening(): boolean {
@@ -120,31 +121,13 @@ export class Session {
     this.#state = state;
   }
 
-  #step(step: Step): void {
-    if (this.#text !== '') {
-      this.#steps.push({ do: 'reply', text: this.#text });
-      this.#text = '';
-    }
-    this.#steps.push(step);
-  }
-
-  #take(): Step[] {
-    if (this.#text !== '') {
-      this.#steps.push({ do: 'reply', text: this.#text });
-      this.#text = '';
-    }
-    const steps = this.#steps;
-    if (steps.length > 0) this.#steps = [];
-    return steps;
-  }
-
   /** Says a reply and then does what it announced. */
   #answer(reply: string): void {
-    this.#text += reply;
+    this.#script.say(reply);
     const leaving = this.#leaving;
     if (leaving === undefined) return;
     this.#leaving = undefined;
-    if (leaving !== 'hang') this.#step({ do: leaving });
+    if (leaving !== 'hang') this.#script.add({ do: leaving });
     this.#become(leaving === 'tls' || leaving === 'hang' ? leaving : 'closed');
   }
 
@@ -172,7 +155,9 @@ export class Session {
       this.#partial = undefined;
       this.#answer(this.#line(line, 0, line[line.length - 1] === CR ? line.length - 1 : line.length));
     }
-    if (!this.#settings.pipelining && end + 1 < chunk.length) this.#objectToPipelining();
+    // What stands behind BDAT is not sent ahead, but belongs to it.
+    if (!this.#settings.pipelining && end + 1 < chunk.length && this.#state !== 'chunk')
+      this.#objectToPipelining();
     return end + 1;
   }
 
@@ -204,6 +189,8 @@ export class Session {
         return this.#rcpt(line, start, end);
       case VERBS.data:
         return this.#data(line, start, end);
+      case VERBS.bdat:
+        return this.#bdat(line, start, end);
       case VERBS.rset:
         this.#transaction = undefined;
         return '250 2.0.0 Reset\r\n';
@@ -249,20 +236,7 @@ export class Session {
     if (length < 6) return this.#nonsensical('501 5.5.4 Who are you?\r\n');
     this.#greeted = true;
     this.#transaction = undefined;
-    const { hostname, pipelining, maxMessageBytes, eightBitMime, smtpUtf8 } = this.#settings;
-    const lines = [hostname];
-    if (pipelining) lines.push('PIPELINING');
-    lines.push(`SIZE ${maxMessageBytes}`, 'ENHANCEDSTATUSCODES');
-    if (eightBitMime) lines.push('8BITMIME');
-    if (smtpUtf8) lines.push('SMTPUTF8');
-    if (this.#settings.starttls && !this.#secure) lines.push('STARTTLS');
-    if (this.#offersAuth) lines.push('AUTH PLAIN LOGIN');
-    const last = lines.length - 1;
-    return lines.map((text, index) => `250${index === last ? ' ' : '-'}${text}\r\n`).join('');
-  }
-
-  get #offersAuth(): boolean {
-    return this.#settings.auth !== 'off' && (this.#secure || !this.#settings.requireTls);
+    return ehloReply(this.#settings, this.#secure);
   }
 
   #startTls(): string {
@@ -272,7 +246,8 @@ export class Session {
   }
 
   #startAuth(argument: string): string {
-    if (!this.#offersAuth) return this.#nonsensical('502 5.5.1 AUTH is not offered\r\n');
+    if (!offersAuth(this.#settings, this.#secure))
+      return this.#nonsensical('502 5.5.1 AUTH is not offered\r\n');
     if (this.#user !== undefined) return this.#nonsensical('503 5.5.1 Already authenticated\r\n');
     if (!this.#greeted || this.#transaction !== undefined) {
       return this.#nonsensical('503 5.5.1 AUTH comes after EHLO and before MAIL\r\n');
@@ -312,7 +287,7 @@ export class Session {
     let utf8 = false;
     if (path.next < end) {
       const parameters = line.toString('latin1', path.next, end).trim().toUpperCase();
-      const refusal = parameters === '' ? undefined : this.#mailParametersRefusal(parameters);
+      const refusal = parameters === '' ? undefined : mailParametersRefusal(parameters, this.#settings);
       if (refusal !== undefined) {
         return refusal;
       }
@@ -321,30 +296,16 @@ export class Session {
     if (!path.ascii && !utf8) {
       return '550 5.6.7 Such an address needs SMTPUTF8\r\n';
     }
-    this.#transaction = { from: path.address, utf8, to: [], behaviour: undefined, behaviourOf: '' };
+    this.#transaction = transactionOf(path.address, utf8);
     return '250 2.1.0 Sender ok\r\n';
-  }
-
-  /** The reply that refuses MAIL for one of its parameters (RFC 1870, 6152, 6531, 4954), if one does. */
-  #mailParametersRefusal(parameters: string): string | undefined {
-    for (const parameter of parameters.split(/ +/)) {
-      const [name = '', value = ''] = parameter.split('=', 2);
-      const known =
-        (name === 'SIZE' && /^\d{1,20}$/.test(value)) ||
-        (name === 'BODY' && (value === '7BIT' || (value === '8BITMIME' && this.#settings.eightBitMime))) ||
-        (parameter === 'SMTPUTF8' && this.#settings.smtpUtf8) ||
-        (name === 'AUTH' && this.#settings.auth !== 'off');
-      if (!known) return '555 5.5.4 MAIL parameter not known\r\n';
-      if (name === 'SIZE' && Number(value) > this.#settings.maxMessageBytes) {
-        return '552 5.3.4 Message is larger than SIZE allows\r\n';
-      }
-    }
-    return undefined;
   }
 
   #rcpt(line: Buffer, start: number, end: number): string {
     const transaction = this.#transaction;
     if (transaction === undefined) return this.#nonsensical('503 5.5.1 Need MAIL first\r\n');
+    if (transaction.failed || transaction.chunked !== undefined) {
+      return this.#nonsensical('503 5.5.1 RCPT comes before BDAT\r\n');
+    }
     const path = hasKeyword(line, start + 4, end, ' TO:') ? parsePath(line, start + 8, end) : null;
     if (path === null || path.address === '') {
       return this.#refuse(501, '501 5.1.3 That is no RCPT TO:<address>\r\n');
@@ -393,7 +354,7 @@ export class Session {
         this.#leaving = 'drop';
         return '';
       case 'slow':
-        this.#step({ do: 'wait', ms: this.#settings.slowMs });
+        this.#script.add({ do: 'wait', ms: this.#settings.slowMs });
         return OK_RECEIVED;
       case 'hang':
         this.#leaving = 'hang';
@@ -410,7 +371,11 @@ export class Session {
       return this.#nonsensical('501 5.5.4 DATA takes no argument\r\n');
     }
     if (transaction.to.length === 0) {
-      return '554 5.5.1 No valid recipients\r\n';
+      return NO_RECIPIENTS;
+    }
+    if (transaction.failed || transaction.chunked !== undefined) {
+      transaction.failed = true;
+      return this.#nonsensical('503 5.5.1 DATA does not mix with BDAT\r\n');
     }
     this.#body = new BodyReader(this.#settings.collect, this.#settings.maxMessageBytes);
     this.#become('body');
@@ -434,10 +399,68 @@ export class Session {
     return next;
   }
 
-  /** The final dot was read: the message is refused, or counted and then answered as its recipients asked. */
-  #finish(transaction: Transaction, body: BodyReader): string {
+  #bdat(line: Buffer, start: number, end: number): string {
+    const announced = parseBdat(line, start + 4, end);
+    if (announced === null) {
+      this.#leaving = 'end';
+      return '501 5.5.4 That is no BDAT <bytes> [LAST], and who knows what follows it\r\n';
+    }
+    const { size, last } = announced;
+    const transaction = this.#transaction;
+    const refusal = this.#bdatRefusal(transaction);
+    if (refusal === undefined && transaction !== undefined) {
+      if (last && transaction.behaviour?.at === 'body') {
+        return this.#misbehave(transaction.behaviour, transaction.behaviourOf);
+      }
+      transaction.chunked ??= new ChunkedBody(this.#settings.collect, this.#settings.maxMessageBytes);
+    }
+    const chunk: Chunk = { size, last, left: size, refusal };
+    if (size === 0) return this.#finishChunk(chunk);
+    this.#chunk = chunk;
+    this.#become('chunk');
+    return '';
+  }
+
+  /** Why a chunk will be read for nothing, if it will. */
+  #bdatRefusal(transaction: Transaction | undefined): string | undefined {
+    if (!this.#settings.chunking) return '502 5.5.1 CHUNKING is not offered\r\n';
+    if (transaction === undefined) return '503 5.5.1 Need MAIL and RCPT first\r\n';
+    if (transaction.failed) return '503 5.5.1 The message has failed already; need RSET\r\n';
+    return transaction.to.length === 0 ? NO_RECIPIENTS : undefined;
+  }
+
+  #readChunk(bytes: Buffer, start: number): number {
+    const chunk = this.#chunk as Chunk;
+    const next = Math.min(bytes.length, start + chunk.left);
+    chunk.left -= next - start;
+    if (chunk.refusal === undefined) this.#transaction?.chunked?.read(bytes, start, next);
+    if (chunk.left > 0) return next;
+    this.#chunk = undefined;
+    this.#become('ready');
+    this.#answer(this.#finishChunk(chunk));
+    if (!this.#settings.pipelining && next < bytes.length) this.#objectToPipelining();
+    return next;
+  }
+
+  /** All bytes of a chunk were read: what is said. A refused LAST ends the transaction as an accepted one does. */
+  #finishChunk({ size, last, refusal }: Chunk): string {
+    const transaction = this.#transaction;
+    const body = transaction?.chunked;
+    if (last) this.#transaction = undefined;
+    if (refusal !== undefined || transaction === undefined || body === undefined) {
+      if (transaction !== undefined) transaction.failed = true;
+      return refusal ?? '';
+    }
+    if (last) return this.#finish(transaction, body);
+    if (body.size <= this.#settings.maxMessageBytes) return `250 2.0.0 ${size} bytes received\r\n`;
+    transaction.failed = true;
+    return this.#refuse(552, TOO_LARGE);
+  }
+
+  /** The final dot, or the last chunk, was read: the message is refused, or counted and then answered as its recipients asked. */
+  #finish(transaction: Transaction, body: ReceivedBody): string {
     if (body.size > this.#settings.maxMessageBytes) {
-      return this.#refuse(552, '552 5.3.4 Message is larger than SIZE allows\r\n');
+      return this.#refuse(552, TOO_LARGE);
     }
     const { behaviour } = transaction;
     if (behaviour?.does === 'reply' && behaviour.code >= 400) {
@@ -455,9 +478,10 @@ export class Session {
     if (!stored) return this.#refuse(452, '452 4.3.1 Cannot store the message\r\n');
     this.#nonsense = 0;
     const ms = this.#world.delayMs();
-    if (ms > 0) this.#step({ do: 'wait', ms });
+    if (ms > 0) this.#script.add({ do: 'wait', ms });
     return behaviour === undefined ? OK_RECEIVED : this.#misbehave(behaviour, transaction.behaviourOf);
   }
 }
 
 const OK_RECEIVED = replyLine(250, '2.0.0', 'Message received');
+const NO_RECIPIENTS = '554 5.5.1 No valid recipients\r\n';

@@ -4,13 +4,13 @@ import { Deliveries } from './deliveries.ts';
 export interface SinkReport {
   /** Connections that were greeted. */
   readonly connections: number;
-  /** Messages whose final dot arrived and which were not refused; a lost reply does not unmake them. */
+  /** Messages whose final dot or last BDAT chunk arrived and which were not refused; a lost reply does not unmake them. */
   readonly messages: number;
   /** Distinct recipient addresses among them. */
   readonly uniqueRecipients: number;
   /** Accepted beyond the first per (Message-ID, recipient). */
   readonly duplicates: number;
-  /** Recipients answered 4xx or 5xx at RCPT, and messages answered so at the final dot. */
+  /** Recipients answered 4xx or 5xx at RCPT, and messages answered so at the final dot or to a BDAT chunk. */
   readonly refused: number;
   /** `refused` by reply code. */
   readonly perCode: Readonly<Record<string, number>>;

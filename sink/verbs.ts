@@ -8,6 +8,7 @@ export const VERBS = {
   mail: verb('MAIL'),
   rcpt: verb('RCPT'),
   data: verb('DATA'),
+  bdat: verb('BDAT'),
   rset: verb('RSET'),
   noop: verb('NOOP'),
   quit: verb('QUIT'),

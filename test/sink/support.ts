@@ -102,6 +102,21 @@ export function transaction(recipient: string, messageId = `<${recipient}>`): st
   );
 }
 
+/** The commands that send one message by BDAT, in as many chunks as there are pieces. */
+export function chunkedTransaction(recipient: string, ...pieces: readonly string[]): string {
+  const chunks = pieces.map(
+    (piece, index) =>
+      `BDAT ${Buffer.byteLength(piece)}${index === pieces.length - 1 ? ' LAST' : ''}\r\n${piece}`,
+  );
+  return `MAIL FROM:<sender@example.org>\r\nRCPT TO:<${recipient}>\r\n${chunks.join('')}`;
+}
+
+/** Cuts bytes at these places, whatever their order and size. */
+export function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
+  const edges = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  return edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge));
+}
+
 export const SETTINGS: SessionSettings = {
   hostname: 'sink.test',
   greeting: 220,
@@ -109,6 +124,7 @@ export const SETTINGS: SessionSettings = {
   pipelining: true,
   smtpUtf8: true,
   eightBitMime: true,
+  chunking: false,
   starttls: false,
   requireTls: false,
   auth: 'off',
