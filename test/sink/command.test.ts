@@ -84,10 +84,10 @@ it('ends with the report as the last line of its output, and the list in its fil
 });
 
 it('ends with a summary for people at Ctrl-C', async () => {
-  const sink = new SinkProcess(['--port', '0', '--latency', '1']);
+  const sink = new SinkProcess(['--port', '0', '--latency', '1', '--chunking']);
   await send(await sink.port(), ['ana@x']);
   expect(await sink.end('SIGINT')).toBe(0);
-  expect(sink.stdout).toContain('latency 1 ms');
+  expect(sink.stdout).toContain('CHUNKING, latency 1 ms');
   expect(sink.stdout).toMatch(/messages: +1 /);
 });
 

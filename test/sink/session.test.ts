@@ -72,6 +72,8 @@ describe('an SMTP session', () => {
         'MAIL FROM:<a@b>',
         'RCPT TO:<a@b>',
         'DATA',
+        'BDAT 3',
+        'BDAT 0 LAST',
         '.',
         '\r\n',
         '\r',
@@ -85,7 +87,7 @@ describe('an SMTP session', () => {
     const noise = fc.array(fc.oneof(words, fc.string({ unit: 'binary', maxLength: 20 })));
     fc.assert(
       fc.property(noise, (parts) => {
-        for (const line of converse(parts, { auth: 'optional' }).split('\r\n').slice(0, -1)) {
+        for (const line of converse(parts, { auth: 'optional', chunking: true }).split('\r\n').slice(0, -1)) {
           expect(line).toMatch(/^(\d{3}[ -]|\[)/);
         }
       }),
