@@ -8,14 +8,17 @@
 
 /**
  * Where in the transaction a behaviour shows. `body`: as soon as the first byte of the message arrives, or BDAT
- * announces its last chunk. `dot`: at the final dot, or behind the last chunk.
+ * announces its last chunk. `dot`: at the final dot, or behind the last chunk. `rset`: when the client would start anew
+ * after this recipient was refused.
  */
-export type Stage = 'rcpt' | 'body' | 'dot';
+export type Stage = 'rcpt' | 'body' | 'dot' | 'rset';
 
 /** What the sink does to one recipient at one stage. Codes are SMTP reply codes (RFC 5321 §4.2). */
 export type Behaviour =
   /** An orderly reply; 2xx accepts; `421` also closes the connection (RFC 5321 §3.8). */
   | { readonly at: 'rcpt' | 'dot'; readonly does: 'reply'; readonly code: number; readonly reply: string }
+  /** The recipient is put off, and the RSET behind it ends the connection. */
+  | { readonly at: 'rset'; readonly does: 'dismiss' }
   /** A line that no SMTP client can parse. */
   | { readonly at: 'rcpt'; readonly does: 'garbage'; readonly reply: string }
   /** The connection closes without a word. At `dot` the message was received and counts. */
@@ -99,6 +102,11 @@ export const RULES: readonly Rule[] = [
     help: 'RCPT is answered with a line that is no SMTP reply',
   },
   {
+    prefix: 'rset',
+    behaviour: { at: 'rset', does: 'dismiss' },
+    help: 'RCPT is answered 451, and the RSET behind it 421, which closes the connection',
+  },
+  {
     prefix: 'drop-before-dot',
     behaviour: { at: 'body', does: 'drop' },
     help: 'the connection closes when the message (or its last BDAT chunk) begins to arrive',
@@ -136,7 +144,7 @@ interface Match {
 
 /** What an address asks for, or undefined when it asks for nothing (or only once, and had it). Pure. */
 export function behaviourFor(address: string, memory: BehaviourMemory): Behaviour | undefined {
-  if (!mayBeRule(address.charCodeAt(0))) return undefined;
+  if (!mayBeRule(address)) return undefined;
   const match = matchRule(localPartOf(address).toLowerCase());
   if (match === undefined) return undefined;
   if (match.times === 'always') return match.behaviour;
@@ -163,8 +171,9 @@ const FIRST_CHARACTERS: ReadonlySet<number> = new Set(
   ]),
 );
 
-function mayBeRule(firstCharacter: number): boolean {
-  return FIRST_CHARACTERS.has(firstCharacter);
+/** Every rule ends in a hyphen. */
+function mayBeRule(address: string): boolean {
+  return FIRST_CHARACTERS.has(address.charCodeAt(0)) && address.includes('-');
 }
 
 function matchRule(localPart: string): Match | undefined {

@@ -1,3 +1,8 @@
+import type { Transaction } from './transaction.ts';
+
+/** The answer to DATA and BDAT when every recipient was refused (RFC 5321 §3.3). */
+export const NO_RECIPIENTS = '554 5.5.1 No valid recipients\r\n';
+
 /** What one BDAT announced, while its bytes arrive (RFC 3030 §2). */
 export interface Chunk {
   readonly size: number;
@@ -15,4 +20,12 @@ export function parseBdat(line: Buffer, start: number, end: number): { size: num
   if (match === null) return null;
   const size = Number(match[1]);
   return Number.isSafeInteger(size) ? { size, last: match[2] !== undefined } : null;
+}
+
+/** Why the bytes of a BDAT that comes now will be read for nothing, if they will (RFC 3030 §2). */
+export function bdatRefusal(transaction: Transaction | undefined, isOffered: boolean): string | undefined {
+  if (!isOffered) return '502 5.5.1 CHUNKING is not offered\r\n';
+  if (transaction === undefined) return '503 5.5.1 Need MAIL and RCPT first\r\n';
+  if (transaction.failed) return '503 5.5.1 The message has failed already; need RSET\r\n';
+  return transaction.to.length === 0 ? NO_RECIPIENTS : undefined;
 }

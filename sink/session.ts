@@ -1,7 +1,7 @@
 import { AuthDialogue, type AuthOutcome } from './auth.ts';
 import { type Behaviour, behaviourFor, isRemembered, replyLine } from './behaviour.ts';
 import { BodyReader } from './body.ts';
-import { type Chunk, parseBdat } from './chunk.ts';
+import { bdatRefusal, type Chunk, NO_RECIPIENTS, parseBdat } from './chunk.ts';
 import { ChunkedBody } from './chunked-body.ts';
 import type { ReceivedBody, SessionSettings, SessionWorld, Step } from './contract.ts';
 import { ehloReply, mailParametersRefusal, offersAuth, TOO_LARGE } from './offers.ts';
@@ -192,8 +192,7 @@ export class Session {
       case VERBS.bdat:
         return this.#bdat(line, start, end);
       case VERBS.rset:
-        this.#transaction = undefined;
-        return '250 2.0.0 Reset\r\n';
+        return this.#reset();
       case VERBS.noop:
         return '250 2.0.0 Ok\r\n';
       case VERBS.quit:
@@ -230,6 +229,14 @@ export class Session {
   #quit(): string {
     this.#leaving = 'end';
     return '221 2.0.0 Bye\r\n';
+  }
+
+  #reset(): string {
+    const isDismissed = this.#transaction?.dismissedAtReset === true;
+    this.#transaction = undefined;
+    if (!isDismissed) return '250 2.0.0 Reset\r\n';
+    this.#leaving = 'end';
+    return replyLine(421);
   }
 
   #ehlo(length: number): string {
@@ -325,6 +332,10 @@ export class Session {
       if (behaviour.does === 'reply' && behaviour.code < 400) transaction.to.push(address);
       return this.#misbehave(behaviour, address);
     }
+    if (behaviour?.at === 'rset') {
+      transaction.dismissedAtReset = true;
+      return this.#misbehave(behaviour, address);
+    }
     const refusal = this.#world.refusal();
     if (refusal !== undefined) return this.#refuse(451, refusal);
     if (behaviour !== undefined && transaction.behaviour === undefined) {
@@ -348,6 +359,8 @@ export class Session {
         if (behaviour.code >= 400) this.#world.refused(behaviour.code);
         if (behaviour.code === 421) this.#leaving = 'end';
         return behaviour.reply;
+      case 'dismiss':
+        return this.#refuse(451, replyLine(451));
       case 'garbage':
         return behaviour.reply;
       case 'drop':
@@ -407,7 +420,7 @@ export class Session {
     }
     const { size, last } = announced;
     const transaction = this.#transaction;
-    const refusal = this.#bdatRefusal(transaction);
+    const refusal = bdatRefusal(transaction, this.#settings.chunking);
     if (refusal === undefined && transaction !== undefined) {
       if (last && transaction.behaviour?.at === 'body') {
         return this.#misbehave(transaction.behaviour, transaction.behaviourOf);
@@ -419,14 +432,6 @@ export class Session {
     this.#chunk = chunk;
     this.#become('chunk');
     return '';
-  }
-
-  /** Why a chunk will be read for nothing, if it will. */
-  #bdatRefusal(transaction: Transaction | undefined): string | undefined {
-    if (!this.#settings.chunking) return '502 5.5.1 CHUNKING is not offered\r\n';
-    if (transaction === undefined) return '503 5.5.1 Need MAIL and RCPT first\r\n';
-    if (transaction.failed) return '503 5.5.1 The message has failed already; need RSET\r\n';
-    return transaction.to.length === 0 ? NO_RECIPIENTS : undefined;
   }
 
   #readChunk(bytes: Buffer, start: number): number {
@@ -484,4 +489,3 @@ export class Session {
 }
 
 const OK_RECEIVED = replyLine(250, '2.0.0', 'Message received');
-const NO_RECIPIENTS = '554 5.5.1 No valid recipients\r\n';

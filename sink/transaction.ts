@@ -13,8 +13,19 @@ export interface Transaction {
   /** The first misbehaviour that a recipient asked for at `body` or `dot`, and who asked. */
   behaviour: Behaviour | undefined;
   behaviourOf: string;
+  /** A recipient asked for RSET to end the connection. */
+  dismissedAtReset: boolean;
 }
 
 export function transactionOf(from: string, utf8: boolean): Transaction {
-  return { from, utf8, to: [], chunked: undefined, failed: false, behaviour: undefined, behaviourOf: '' };
+  return {
+    from,
+    utf8,
+    to: [],
+    chunked: undefined,
+    failed: false,
+    behaviour: undefined,
+    behaviourOf: '',
+    dismissedAtReset: false,
+  };
 }

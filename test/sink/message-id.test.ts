@@ -50,6 +50,14 @@ describe('a Message-ID', () => {
     );
   });
 
+  it.each(['Message-ID:\r\n <1@x>\r\n\r\n', 'Message-ID:\n\t<1@x>\n\n', 'M: a\r\nMessage-ID: <1@x>\r\n\r\n'])(
+    'is found in %j, cut anywhere',
+    (header) => {
+      const bytes = Buffer.from(header);
+      for (let place = 0; place <= bytes.length; place += 1) expect(scan(cut(bytes, [place]))).toBe('<1@x>');
+    },
+  );
+
   it('is found in a header that arrives byte by byte', () => {
     const bytes = Buffer.from(
       `Subject: ${'a'.repeat(5_000)}\r\nMessage-ID: <1@x>\r\n\r\nMessage-ID: <2@x>\r\n`,

@@ -43,6 +43,15 @@ describe('a recipient that asks for misbehaviour', () => {
     expect(sink.report().refused).toBe(1);
   });
 
+  it('is put off, and RSET ends the connection: rset-', async () => {
+    const sink = await sinkFor();
+    const client = await greetedClient(sink);
+    client.write(`RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<rset-1@x>\r\nRSET\r\n${transaction('ana@x')}`);
+    await client.untilClosed();
+    expect(client.codes.slice(AFTER_GREETING)).toEqual([250, 250, 451, 421]);
+    expect(sink.report()).toMatchObject({ messages: 0, refused: 1, perCode: { 451: 1 } });
+  });
+
   it('loses the connection when its message begins to arrive: drop-before-dot-', async () => {
     const sink = await sinkFor();
     const client = await greetedClient(sink);
@@ -122,6 +131,17 @@ describe('a recipient that asks for misbehaviour', () => {
     client.write(`MAIL FROM:<a@b>\r\nRCPT TO:<${recipient}>\r\nRSET\r\n${transaction(recipient)}`);
     const codes = await client.untilCodes(AFTER_GREETING + 7);
     expect(codes.slice(AFTER_GREETING)).toEqual([250, code, 250, 250, 250, 354, 250]);
+  });
+
+  it('is put off once and reset once: rset-once-', async () => {
+    const sink = await sinkFor();
+    const first = await greetedClient(sink);
+    first.write('MAIL FROM:<a@b>\r\nRCPT TO:<rset-once-1@x>\r\nRSET\r\n');
+    await first.untilClosed();
+    const second = await greetedClient(sink);
+    second.write(`MAIL FROM:<a@b>\r\nRCPT TO:<rset-once-1@x>\r\nRSET\r\n${transaction('rset-once-1@x')}`);
+    const codes = await second.untilCodes(AFTER_GREETING + 7);
+    expect(codes.slice(AFTER_GREETING)).toEqual([250, 250, 250, 250, 250, 354, 250]);
   });
 
   it.each([
