@@ -1,18 +1,20 @@
 import { randomInt } from 'node:crypto';
 
-/** Share of the slots in use above which the table doubles. */
-const MAX_LOAD = 0.6;
-const FIRST_CAPACITY = 1 << 12;
+/** The set is kept in so many tables, each growing by itself, so that growing never needs all of it twice. A power of two. */
+const TABLES = 64;
+/** Share of a table's slots in use above which it grows, and by how much. */
+const MAX_LOAD = 0.8;
+const GROWTH = 1.5;
+const FIRST_SLOTS = 64;
 
 /**
- * A set of strings that keeps 64 bits of each: 13 to 27 bytes per entry, whatever the length, and no I/O. The hash is seeded
+ * A set of strings that keeps 64 bits of each: 10 to 15 bytes per entry, whatever the length, and no I/O. The hash is seeded
  * per set, so nobody can make strings collide on purpose; by chance two of ten million do with a probability of 3 in a million.
  */
 export class AddressSet {
   readonly #seedA = randomInt(2 ** 32);
   readonly #seedB = randomInt(2 ** 32);
-  /** Pairs (a, b), open addressing; (0, 0) is a free slot. */
-  #table = new Uint32Array(FIRST_CAPACITY * 2);
+  readonly #tables = Array.from({ length: TABLES }, () => new HashTable());
   #size = 0;
 
   get size(): number {
@@ -32,22 +34,34 @@ export class AddressSet {
     }
     a = finish(a ^ Math.imul(b, 0x85ebca6b));
     b = finish(b ^ Math.imul(a, 0xc2b2ae35));
+    // (0, 0) marks a free slot
     if (a === 0 && b === 0) b = 1;
-    if (!place(this.#table, a, b)) return false;
+    const isNew = (this.#tables[b % TABLES] as HashTable).add(a, b);
+    if (isNew) this.#size++;
+    return isNew;
+  }
+}
+
+/** Pairs of 32 bits in open addressing. */
+class HashTable {
+  #slots = new Uint32Array(FIRST_SLOTS * 2);
+  #size = 0;
+
+  add(a: number, b: number): boolean {
+    if (!place(this.#slots, a, b)) return false;
     this.#size++;
-    if (this.#size > (this.#table.length / 2) * MAX_LOAD) this.#grow();
+    if (this.#size > (this.#slots.length / 2) * MAX_LOAD) this.#grow();
     return true;
   }
 
   #grow(): void {
-    const old = this.#table;
-    const table = new Uint32Array(old.length * 2);
+    const old = this.#slots;
+    this.#slots = new Uint32Array(Math.ceil((old.length / 2) * GROWTH) * 2);
     for (let i = 0; i < old.length; i += 2) {
       const a = old[i] as number;
       const b = old[i + 1] as number;
-      if (a !== 0 || b !== 0) place(table, a, b);
+      if (a !== 0 || b !== 0) place(this.#slots, a, b);
     }
-    this.#table = table;
   }
 }
 
@@ -58,15 +72,16 @@ function finish(hash: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-function place(table: Uint32Array, a: number, b: number): boolean {
-  const mask = table.length / 2 - 1;
-  for (let slot = a & mask; ; slot = (slot + 1) & mask) {
+/** False: it is there. The first slot follows from `a` alone, so that it is the same share of the way in a table of any size. */
+function place(slots: Uint32Array, a: number, b: number): boolean {
+  const count = slots.length / 2;
+  for (let slot = Math.floor((a / 2 ** 32) * count); ; slot = slot + 1 === count ? 0 : slot + 1) {
     const at = slot * 2;
-    if (table[at] === 0 && table[at + 1] === 0) {
-      table[at] = a;
-      table[at + 1] = b;
+    if (slots[at] === 0 && slots[at + 1] === 0) {
+      slots[at] = a;
+      slots[at + 1] = b;
       return true;
     }
-    if (table[at] === a && table[at + 1] === b) return false;
+    if (slots[at] === a && slots[at + 1] === b) return false;
   }
 }
