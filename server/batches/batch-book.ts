@@ -37,7 +37,7 @@ export class ActiveBatch {
 
   /** The record with the figures of now. */
   current(): BatchRecord {
-    return { ...this.record, finishedAt: undefined, ...this.figures };
+    return { ...this.record, ...this.figures };
   }
 }
 

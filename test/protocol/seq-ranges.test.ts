@@ -14,6 +14,18 @@ import {
 } from '../../protocol/index.ts';
 
 const seqs = fc.array(fc.nat(60), { maxLength: 40 });
+/** Sorted and disjoint, but not the fewest: neighbours may touch, as they may on the wire. */
+const touching = fc
+  .tuple(seqs, fc.array(fc.boolean(), { minLength: 61, maxLength: 61 }))
+  .map(([list, cuts]) => {
+    const ranges: [number, number][] = [];
+    for (const seq of sorted(list)) {
+      const last = ranges.at(-1);
+      if (last !== undefined && last[1] + 1 === seq && cuts[seq] !== true) last[1] = seq;
+      else ranges.push([seq, seq]);
+    }
+    return ranges;
+  });
 const sorted = (set: Iterable<number>): number[] => [...new Set(set)].sort((a, b) => a - b);
 const listed = (ranges: SeqRanges): number[] => [...eachSeq(ranges)];
 
@@ -47,6 +59,19 @@ describe('ranges of seqs, against plain sets', () => {
         expect(listed(intersectRanges(left, right))).toEqual(sorted(a.filter((seq) => b.includes(seq))));
         expect(listed(subtractRanges(left, right))).toEqual(sorted(a.filter((seq) => !b.includes(seq))));
         expectNormal(unionRanges(left, right));
+      }),
+    );
+  });
+
+  it('may touch each other', () => {
+    fc.assert(
+      fc.property(touching, touching, (left, right) => {
+        const [a, b] = [listed(left), listed(right)];
+        expect(listed(normaliseRanges(left))).toEqual(a);
+        expect(listed(unionRanges(left, right))).toEqual(sorted([...a, ...b]));
+        expect(listed(intersectRanges(left, right))).toEqual(a.filter((seq) => b.includes(seq)));
+        expect(listed(subtractRanges(left, right))).toEqual(a.filter((seq) => !b.includes(seq)));
+        for (let seq = 0; seq <= 61; seq++) expect(hasSeq(left, seq)).toBe(a.includes(seq));
       }),
     );
   });

@@ -1,12 +1,26 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, test } from 'vitest';
 import { MAX_REJECTED_LISTED } from '../../../protocol/index.ts';
+import { FILE_NAME } from '../../../server/store/sqlite/connection.ts';
 import { type BatchNow, MESSAGE, rowsOf, TestClient } from '../../support/client.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import type { Frame } from '../../support/socket.ts';
+import { until } from '../../support/until.ts';
 
 async function open(): Promise<{ server: TestServer; client: TestClient }> {
   const server = await startTestServer();
   return { server, client: await TestClient.of(server) };
+}
+
+/** Rows that are in the store, of open batches too. */
+function storedRecipients(server: TestServer): number {
+  const database = new DatabaseSync(join(server.data, FILE_NAME), { readOnly: true });
+  try {
+    return (database.prepare('SELECT count(*) AS rows FROM recipient').get() as { rows: number }).rows;
+  } finally {
+    database.close();
+  }
 }
 
 const codeOf = (frame: Frame): string | undefined => frame.ERROR?.CODE;
@@ -49,7 +63,9 @@ describe('a batch on its way in', () => {
   it('leaves nothing behind when the connection ends without COMMIT', async () => {
     const { client, server } = await open();
     await client.ask('SUBMIT', { MESSAGE, KEY: 'k', RECIPIENTS: rowsOf(2_000) });
+    expect(storedRecipients(server)).toBe(2_000);
     client.socket.cut();
+    await until('the rows are gone', () => storedRecipients(server) === 0);
     const other = await TestClient.of(server);
     expect(await other.ask('BATCHES')).toMatchObject({ BATCHES: [] });
     const uuid = await other.submit(2, { KEY: 'k' });

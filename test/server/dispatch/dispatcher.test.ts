@@ -176,3 +176,13 @@ test('recipients handed back do not make a worker look fast', async () => {
   expect(worker.meter.rate(dispatch.now)).toBe(4);
   expect(dispatch.context.settled.rate(dispatch.now)).toBe(4);
 });
+
+test('a worker that changed connections while its report was stored holds nothing more', async () => {
+  const { dispatch, lease, worker } = await leased();
+  const report = dispatch.results.take({ STATUS: 'OK', TASK: 'SEND', TASK_UUID: lease.task }, worker);
+  const again = dispatch.worker('w');
+  again.leases.add(lease.task);
+  await dispatch.settlements.questions[0]?.answer({ remaining: 0, applied: 10, figures: NOTHING });
+  await report;
+  expect(again.idle).toBe(true);
+});

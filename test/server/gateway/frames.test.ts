@@ -69,6 +69,8 @@ test('the fifth frame that is not understood closes the connection (1008)', asyn
 test('what comes behind the frame that closed the connection is not carried out', async () => {
   const server = await startTestServer();
   const socket = await JsonSocket.open(server.url);
+  // the store is asked, so that the others wait behind it
+  socket.send({ CLIENT: 'BATCHES' });
   for (let i = 1; i <= MAX_BAD_FRAMES; i++) socket.sendRaw('?');
   const MESSAGE = { FROM: 'a@example.org', SUBJECT: 's', TEXT: 't' };
   socket.send({ CLIENT: 'SUBMIT', MESSAGE, RECIPIENTS: rowsOf(1), COMMIT: true });
