@@ -57,7 +57,7 @@ export function sinkCommand(): Command {
     .option('--no-eightbitmime', 'do not offer 8BITMIME')
     .option(
       '--chunking',
-      'offer CHUNKING (BDAT) too, as most relays do; without, every message comes by DATA',
+      'offer CHUNKING (BDAT), as most relays do; off by default, so that mail comes by DATA',
     )
     .option('--tls <off|starttls|implicit>', 'how TLS is offered (default off)')
     .option('--require-tls', 'refuse mail before STARTTLS')
