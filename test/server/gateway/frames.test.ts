@@ -57,14 +57,19 @@ test('a frame too large to be read closes the connection (1009), and the server 
   expect(await (await TestClient.of(server)).ask('SERVER')).toMatchObject({ STATUS: 'ACK' });
 });
 
-test('the fifth frame that is not understood closes the connection (1008)', async () => {
-  const server = await startTestServer();
-  const socket = await JsonSocket.open(server.url);
-  for (let i = 1; i <= MAX_BAD_FRAMES + 3; i++) socket.sendRaw('?');
-  expect(await socket.closed()).toMatchObject({ code: 1008 });
-  expect(socket.heard).toHaveLength(MAX_BAD_FRAMES);
-  expect(server.log.filter(({ msg }) => msg.includes('malformed'))).toHaveLength(1);
-});
+for (const [what, frame] of [
+  ['text', '?'],
+  ['binary', Buffer.from('?')],
+] as const) {
+  test(`the fifth ${what} frame that is not understood closes the connection (1008)`, async () => {
+    const server = await startTestServer();
+    const socket = await JsonSocket.open(server.url);
+    for (let i = 1; i <= MAX_BAD_FRAMES + 3; i++) socket.sendRaw(frame);
+    expect(await socket.closed()).toMatchObject({ code: 1008 });
+    expect(socket.heard).toHaveLength(MAX_BAD_FRAMES);
+    expect(server.log.filter(({ msg }) => msg.includes('malformed'))).toHaveLength(1);
+  });
+}
 
 test('what comes behind the frame that closed the connection is not carried out', async () => {
   const server = await startTestServer();

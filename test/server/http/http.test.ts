@@ -8,6 +8,7 @@ import { createSilentLogger } from '../../../logging/index.ts';
 import { httpApp, type Readiness } from '../../../server/http/app.ts';
 import { startServer } from '../../../server/server.ts';
 import { selfSigned } from '../../../sink/self-signed.ts';
+import { freePort } from '../../support/free-port.ts';
 import { startTestServer, temporaryFolder, testSettings } from '../../support/server.ts';
 import { JsonSocket } from '../../support/socket.ts';
 
@@ -55,8 +56,12 @@ test('a port in use is refused with what to do', async () => {
 
 test('a data folder in use is refused, and the port is free again', async () => {
   const { data } = await startTestServer();
-  const settings = testSettings({ data });
-  await expect(startServer(settings, createSilentLogger())).rejects.toMatchObject({ code: 'STORE_IN_USE' });
+  const port = await freePort();
+  const start = (folder: string) => startServer(testSettings({ data: folder, port }), createSilentLogger());
+  await expect(start(data)).rejects.toMatchObject({ code: 'STORE_IN_USE' });
+  const server = await start(await temporaryFolder());
+  onTestFinished(() => server.stop());
+  expect(server.endpoint.PORT).toBe(port);
 });
 
 test('a damaged identity is refused, and a start after the repair works', async () => {
