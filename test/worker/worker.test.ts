@@ -18,7 +18,7 @@ describe('announcing itself', () => {
       SLOTS: 2,
       TASKS: [],
       CONNECTIONS: 7,
-      IN_FLIGHT: 14,
+      IN_FLIGHT: 70,
       PROTOCOL: 1,
     });
     expect(visit.request.headers.authorization).toBe('Bearer secret');
