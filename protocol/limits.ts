@@ -12,6 +12,9 @@ export const MAX_FRAME_BYTES = 1024 * 1024;
  */
 export const MAX_READABLE_FRAME_BYTES = 4 * 1024 * 1024;
 
+/** Largest frame of one who has not shown a token where one is asked for, bytes: the first message may bring it. */
+export const MAX_STRANGER_FRAME_BYTES = 64 * 1024;
+
 /** Largest frame that a worker accepts from a server: a task with its message and attachments, bytes. */
 export const MAX_TASK_FRAME_BYTES = 64 * 1024 * 1024;
 

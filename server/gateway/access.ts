@@ -20,6 +20,12 @@ export class Access {
     return this.#digests.has(conversation);
   }
 
+  /** Whether tokens are asked for and this is none of them. */
+  isStranger(token: string | undefined): boolean {
+    if (this.#digests.size === 0) return false;
+    return ![...this.#digests.keys()].some((conversation) => this.allows(conversation, token));
+  }
+
   allows(conversation: Conversation, token: string | undefined): boolean {
     const expected = this.#digests.get(conversation);
     if (expected === undefined) return true;

@@ -7,6 +7,7 @@ import {
   conversationOf,
   MAX_BAD_FRAMES,
   MAX_FRAME_BYTES,
+  MAX_STRANGER_FRAME_BYTES,
   nackOf,
   type Parsed,
   parseObject,
@@ -103,7 +104,8 @@ export class ConversationHost {
   #received(data: RawData, isBinary: boolean): void {
     this.#caller.line.heard();
     if (this.#closing) return;
-    const problem = problemOf(data as Buffer, isBinary);
+    const isStranger = this.#party === undefined && this.#parts.access.isStranger(this.#caller.bearer);
+    const problem = problemOf(data as Buffer, isBinary, isStranger);
     if (problem !== undefined) {
       this.#bad(problem);
       return;
@@ -211,13 +213,17 @@ export class ConversationHost {
   }
 }
 
-function problemOf(data: Buffer, isBinary: boolean): Refusal | undefined {
+function problemOf(data: Buffer, isBinary: boolean, isStranger: boolean): Refusal | undefined {
   if (isBinary) {
     return { code: 'BINARY_FRAME', message: 'binary frames are not understood; send JSON as text' };
   }
-  if (data.length <= MAX_FRAME_BYTES) return undefined;
+  const allowed = isStranger ? MAX_STRANGER_FRAME_BYTES : MAX_FRAME_BYTES;
+  if (data.length <= allowed) return undefined;
+  const advice = isStranger
+    ? 'show your token first, in the Authorization header or in a small first message'
+    : 'send recipients in smaller chunks';
   return {
     code: 'FRAME_TOO_LARGE',
-    message: `the frame has ${data.length} bytes, allowed are ${MAX_FRAME_BYTES}; send recipients in smaller chunks`,
+    message: `the frame has ${data.length} bytes, allowed are ${allowed}; ${advice}`,
   };
 }

@@ -14,7 +14,7 @@ async function open(
 }
 
 /** Shorter than any operator may choose, longer than a round trip; ms. */
-const QUICK_LEASE = 400;
+const QUICK_LEASE = 600;
 
 const seqs = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);

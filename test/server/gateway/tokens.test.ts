@@ -51,6 +51,23 @@ test('a header with a wrong token is not made good by anything', async () => {
   expect(await socket.closed()).toMatchObject({ code: 4401 });
 });
 
+test('one who has shown no token may send small frames only', async () => {
+  const server = await guarded();
+  const large = { CLIENT: 'SUBMIT', MESSAGE, RECIPIENTS: rowsOf(2_000) };
+  const stranger = await JsonSocket.open(server.url);
+  expect((await stranger.ask({ ...large, TOKEN: TOKENS.tokenClient })).ERROR).toMatchObject({
+    CODE: 'FRAME_TOO_LARGE',
+    MESSAGE: expect.stringContaining('show your token first'),
+  });
+  expect(await stranger.ask({ CLIENT: 'SERVER', TOKEN: TOKENS.tokenClient })).toMatchObject({
+    STATUS: 'ACK',
+  });
+  expect(await stranger.ask(large)).toMatchObject({ STATUS: 'ACK', RECEIVED: 2_000 });
+  const headers = { authorization: `Bearer ${TOKENS.tokenClient}` };
+  const known = await JsonSocket.open(server.url, { headers });
+  expect(await known.ask(large)).toMatchObject({ STATUS: 'ACK', RECEIVED: 2_000 });
+});
+
 test('after a refusal nothing more is tried: one connection, one guess', async () => {
   const server = await guarded();
   const socket = await JsonSocket.open(server.url);
