@@ -27,8 +27,8 @@ export const MAX_CHUNK_RECIPIENTS = 10_000;
 /** Longest address that can be a path of RFC 5321 §4.5.3.1.3, with room for a wrong one to be named; characters. */
 export const MAX_ADDRESS_CHARS = 1000;
 
-/** Variables of one recipient, characters of their JSON. */
-export const MAX_VARIABLES_CHARS = 16 * 1024;
+/** Variables of one recipient, bytes of their JSON. */
+export const MAX_VARIABLES_BYTES = 16 * 1024;
 
 /** Recipients in one task: with the longest variables, its frame stays well below MAX_TASK_FRAME_BYTES. */
 export const MAX_TASK_RECIPIENTS = 1_000;

@@ -7,7 +7,7 @@ import {
   TemplateError,
   type TemplateVariables,
 } from '../../mail/index.ts';
-import { MAX_VARIABLES_CHARS, type Message, type Recipient } from '../../protocol/index.ts';
+import { MAX_VARIABLES_BYTES, type Message, type Recipient } from '../../protocol/index.ts';
 import { RequestError } from './request-error.ts';
 import type { StoredRecipient } from './store.ts';
 
@@ -29,8 +29,8 @@ export class RowCheck {
     const parsed = parseAddress(row.ADDRESS);
     if (!parsed.ok) return { ok: false, reason: parsed.reason };
     const variables = row.VARIABLES === undefined ? undefined : JSON.stringify(row.VARIABLES);
-    if (variables !== undefined && variables.length > MAX_VARIABLES_CHARS) {
-      return { ok: false, reason: `its variables are longer than ${MAX_VARIABLES_CHARS} characters` };
+    if (variables !== undefined && Buffer.byteLength(variables) > MAX_VARIABLES_BYTES) {
+      return { ok: false, reason: `its variables are longer than ${MAX_VARIABLES_BYTES} bytes as JSON` };
     }
     const problem = this.#compiled.checkRecipient({
       address: parsed.address,
