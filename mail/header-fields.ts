@@ -1,4 +1,4 @@
-import { encodeWord } from 'nodemailer/lib/mime-funcs';
+import { encodedWords, qWords } from './encoded-word.ts';
 import { MessageError } from './message-error.ts';
 
 /** Header fields a batch may add. */
@@ -9,9 +9,8 @@ const MAX_NAME_CHARS = 70;
 export const MAX_HEADER_CHARS = 10_000;
 /** The longest run without a space in a value of ASCII: it cannot be folded, and a line ends at 998. */
 const MAX_UNFOLDABLE_CHARS = 900;
-
-/** RFC 2047 §2 allows 75; the composer uses this, so that a field name fits before it. */
-const ENCODED_WORD_CHARS = 52;
+/** A value that is not longer can be written, whatever it is; in characters. */
+export const SAFE_CHARS = MAX_UNFOLDABLE_CHARS;
 
 /** Fields that follow from other parts of the message, and those that only relays write. */
 const RESERVED: ReadonlySet<string> = new Set([
@@ -66,7 +65,7 @@ export function checkHeaderNames(names: readonly string[], reservesUnsubscribe: 
   }
 }
 
-/** A rendered field value as it goes to the composer: no ends of white space, no run that would fold to an empty line. */
+/** A rendered field value as it is written: no ends of white space, no run that would fold to an empty line. */
 export function tidyValue(value: string): string {
   return value.replace(/[ \t]{20,}/g, ' ').trim();
 }
@@ -83,22 +82,20 @@ export function valueProblem(value: string): string | undefined {
 }
 
 /**
- * A field for the composer. It would make an encoded word of every value with a quote in it, which spoils structured
- * fields (`List-ID: "News" <news.example.org>`) and JSON: what is plain already goes out as it is, folded. And it would
- * pass on what looks like an encoded word, which the reader then decodes to something nobody has seen: that is encoded.
+ * A value as it is written into a field, encoded but not folded; empty when the field is left out. The composer by itself
+ * would make an encoded word of every value with a quote in it, which spoils structured fields (`List-ID: "News"
+ * <news.example.org>`) and JSON: what is plain already goes out as it is. And it would pass on what looks like an encoded
+ * word, which the reader then decodes to something nobody has seen: that is encoded.
+ *
+ * @param field for the error, as in the spec
+ * @throws MessageError
  */
-export function composerField(key: string, value: string): ComposerField {
-  if (value.includes('=?')) return prepared(key, encodeWord(value, 'Q', ENCODED_WORD_CHARS));
-  return isAscii(value) ? prepared(key, value) : { key, value };
-}
-
-function prepared(key: string, value: string): ComposerField {
-  return { key, value: { prepared: true, foldLines: true, value } };
-}
-
-export interface ComposerField {
-  readonly key: string;
-  readonly value: string | { readonly prepared: true; readonly foldLines: true; readonly value: string };
+export function encodedValue(field: string, rendered: string): string {
+  const value = tidyValue(rendered);
+  const problem = valueProblem(value);
+  if (problem !== undefined) throw new MessageError(field, problem);
+  if (value.includes('=?')) return qWords(value);
+  return isAscii(value) ? value : encodedWords(value);
 }
 
 function isAscii(value: string): boolean {

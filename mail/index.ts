@@ -8,6 +8,7 @@ export {
   type RefusedAddress,
 } from './address.ts';
 export { type AttachmentSpec, MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS } from './attachment.ts';
+export { ByteWriter } from './byte-writer.ts';
 export {
   type Classified,
   classify,
@@ -16,13 +17,14 @@ export {
   type SmtpStage,
   type Verdict,
 } from './classify.ts';
-export {
-  type CompiledMessage,
-  compileMessage,
-  type MessageCopy,
-  type MessageRecipient,
-  type RenderedMessage,
-} from './message.ts';
+export type {
+  CompiledMessage,
+  MessageCopy,
+  MessageRecipient,
+  RenderedMessage,
+  RenderedTo,
+} from './compiled-message.ts';
+export { compileMessage } from './message.ts';
 export { MessageError } from './message-error.ts';
 export { type MessageIdParts, messageIdOf, parseMessageId } from './message-id.ts';
 export type { MessageSpec } from './message-spec.ts';

@@ -23,16 +23,20 @@ export type TemplateVariables = { readonly [name: string]: TemplateValue };
  * A compiled template is a list of parts. A template without sections is flat: fixed text and slots, so whoever
  * composes a message once for many recipients can cut it at its slots.
  */
-export type TemplatePart =
-  | { readonly kind: 'text'; readonly text: string }
+export type TemplatePart<Text extends TextPart = TextPart> =
+  | Text
   | { readonly kind: 'value'; readonly path: TemplatePath; readonly escape: boolean }
   | {
       readonly kind: 'section';
       readonly path: TemplatePath;
       readonly inverted: boolean;
-      readonly parts: TemplateParts;
+      readonly parts: TemplateParts<Text>;
     };
-export type TemplateParts = readonly TemplatePart[];
+export interface TextPart {
+  readonly kind: 'text';
+  readonly text: string;
+}
+export type TemplateParts<Text extends TextPart = TextPart> = readonly TemplatePart<Text>[];
 /** A dotted name cut at its dots; empty for `{{.}}`, the current element of a list. */
 export type TemplatePath = readonly string[];
 
@@ -63,20 +67,41 @@ function hasOwn(value: TemplateValue, name: string): value is TemplateVariables 
   return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name);
 }
 
-export function renderParts(parts: TemplateParts, mode: TemplateMode, variables: TemplateVariables): string {
+/** @throws TemplateError `TEMPLATE_TOO_LARGE` */
+export function renderParts(parts: TemplateParts, mode: TemplateMode, contexts: Contexts): string {
   let output = '';
+  for (const piece of piecesOf(parts, mode, contexts))
+    output += typeof piece === 'string' ? piece : piece.text;
+  return output;
+}
+
+/**
+ * What a rendering consists of, in order: its fixed texts as they are in the template, and its values as they are
+ * written into a template of that mode.
+ *
+ * @throws TemplateError `TEMPLATE_TOO_LARGE`
+ */
+export function piecesOf<Text extends TextPart>(
+  parts: TemplateParts<Text>,
+  mode: TemplateMode,
+  contexts: Contexts,
+): readonly (Text | string)[] {
+  const pieces: (Text | string)[] = [];
+  let chars = 0;
   let steps = 0;
-  const step = (): void => {
-    if (++steps > MAX_RENDER_STEPS) throw tooLarge(`takes more than ${MAX_RENDER_STEPS} steps`);
-  };
-  const visit = (list: TemplateParts, contexts: Contexts): void => {
+  const visit = (list: TemplateParts<Text>, contexts: Contexts): void => {
     // Once per pass too: a section may be empty and its list long.
-    step();
+    steps++;
     for (const part of list) {
-      step();
-      if (part.kind === 'text') output += part.text;
-      else if (part.kind === 'value') output += writeValue(lookUp(contexts, part.path), part.escape, mode);
-      else {
+      if (++steps > MAX_RENDER_STEPS) throw tooLarge(`takes more than ${MAX_RENDER_STEPS} steps`);
+      if (part.kind === 'text') {
+        pieces.push(part);
+        chars += part.text.length;
+      } else if (part.kind === 'value') {
+        const text = writeValue(lookUp(contexts, part.path), part.escape, mode);
+        pieces.push(text);
+        chars += text.length;
+      } else {
         const value = lookUp(contexts, part.path);
         const list = Array.isArray(value) ? (value as readonly TemplateValue[]) : undefined;
         const holds = list ? list.length > 0 : Boolean(value);
@@ -88,12 +113,11 @@ export function renderParts(parts: TemplateParts, mode: TemplateMode, variables:
           visit(part.parts, { value, outer: contexts });
         }
       }
-      if (output.length > MAX_OUTPUT_CHARS)
-        throw tooLarge(`renders to more than ${MAX_OUTPUT_CHARS} characters`);
+      if (chars > MAX_OUTPUT_CHARS) throw tooLarge(`renders to more than ${MAX_OUTPUT_CHARS} characters`);
     }
   };
-  visit(parts, { value: variables, outer: undefined });
-  return output;
+  visit(parts, contexts);
+  return pieces;
 }
 
 function tooLarge(message: string): TemplateError {

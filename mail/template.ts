@@ -49,7 +49,7 @@ export function compileTemplate(source: string, mode: TemplateMode): Template {
     parts,
     isConstant: parts.every((part) => part.kind === 'text'),
     required: [...required],
-    render: (variables) => renderParts(parts, mode, variables),
+    render: (variables) => renderParts(parts, mode, { value: variables, outer: undefined }),
   };
 }
 
@@ -62,10 +62,13 @@ export function missingVariable(
   variables: TemplateVariables,
 ): string | undefined {
   const contexts: Contexts = { value: variables, outer: undefined };
-  return required.find((name) => {
-    const value = lookUp(contexts, name.split('.'));
-    return value === undefined || value === null || typeof value === 'object';
-  });
+  return required.find((name) => isMissing(name.split('.'), contexts));
+}
+
+/** Whether a required variable is missing, see `missingVariable`. */
+export function isMissing(path: TemplatePath, contexts: Contexts): boolean {
+  const value = lookUp(contexts, path);
+  return value === undefined || value === null || typeof value === 'object';
 }
 
 function constantParts(source: string): TemplateParts {

@@ -4,6 +4,16 @@ import type { Template } from './template.ts';
 const FIELD = 'listUnsubscribe';
 /** `<URL>` or several, with what RFC 2369 §2 allows in them; anything outside printable ASCII was escaped before. */
 const LIST = /^<(?:https?:\/\/|mailto:)[^<>\s]+>(?:, ?<(?:https?:\/\/|mailto:)[^<>\s]+>)*$/i;
+/** One URL in which nothing is to be escaped. */
+const PLAIN_URL = /^(?:https?:\/\/|mailto:)[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+$/i;
+/** The start of one URL, after which no value can make it anything else. */
+const SURE_START = /^(?:https?:\/\/|mailto:)[\x21\x23-\x3b\x3d\x3f-\x7e]/i;
+
+/** Whether it gives a URL whatever the values are, by its fixed start. */
+export function isSurelyUrl(template: Template): boolean {
+  const [first] = template.parts;
+  return first?.kind === 'text' && SURE_START.test(first.text);
+}
 
 /**
  * The value of List-Unsubscribe (RFC 2369 §3.2) from one URL or from a list in angle brackets, both as the template
@@ -12,7 +22,8 @@ const LIST = /^<(?:https?:\/\/|mailto:)[^<>\s]+>(?:, ?<(?:https?:\/\/|mailto:)[^
  * @throws MessageError when it is neither
  */
 export function unsubscribeHeader(rendered: string): string {
-  const given = rendered.trim();
+  if (PLAIN_URL.test(rendered)) return `<${rendered}>`;
+  const given = rendered.trim().toWellFormed();
   const list = given.startsWith('<') ? given : `<${percentEncode(given)}>`;
   const value = list.replace(/[^\x20-\x7e]+/g, encodeURIComponent);
   if (!LIST.test(value))
