@@ -30,6 +30,7 @@ export class ClientSession {
   /** What is to happen right behind the answer. */
   readonly #following: (() => void)[] = [];
   #submission: Submission | undefined;
+  #isSpoiled = false;
 
   constructor(batches: Batches, line: ClientLine) {
     this.#batches = batches;
@@ -57,6 +58,14 @@ export class ClientSession {
     }
   }
 
+  /**
+   * A frame was not understood. If a batch is open it may have been a chunk of it, sent without waiting for the answers: the
+   * batch can no longer be committed, for a part of it would be missing.
+   */
+  misunderstood(): void {
+    this.#isSpoiled = this.#submission !== undefined;
+  }
+
   /** The line is closed: what was not committed goes. */
   async closed(): Promise<void> {
     for (const end of this.#watches.values()) end();
@@ -70,12 +79,12 @@ export class ClientSession {
       case 'SUBMIT':
         return { ...ack, ...(await this.#submit(request)) };
       case 'RECIPIENTS': {
-        const submission = this.#open();
+        const submission = await this.#open();
         const rejected = await this.#orDrop(submission.add(request.RECIPIENTS));
         return { ...ack, RECEIVED: submission.received, REJECTED: [...rejected] };
       }
       case 'ATTACHMENT': {
-        const submission = this.#open();
+        const submission = await this.#open();
         await this.#orDrop((async () => submission.attach(request))());
         return { ...ack, RECEIVED: submission.received, REJECTED: [] };
       }
@@ -128,7 +137,7 @@ export class ClientSession {
   }
 
   async #commit() {
-    const submission = this.#open();
+    const submission = await this.#open();
     const committed = await this.#orDrop(this.#batches.commit(submission));
     this.#submission = undefined;
     const { record, rejected, rejectedCount, existing } = committed;
@@ -180,9 +189,17 @@ export class ClientSession {
     return batchInfo(record, this.#batches.live(record));
   }
 
-  #open(): Submission {
-    if (this.#submission === undefined)
+  async #open(): Promise<Submission> {
+    if (this.#isSpoiled) {
+      await this.#drop();
+      throw new RequestError(
+        'BATCH_SPOILED',
+        'a frame of this batch was not understood (see the NACK before), so the batch is dropped: submit it again',
+      );
+    }
+    if (this.#submission === undefined) {
       throw new RequestError('NO_OPEN_BATCH', 'no batch is open on this connection: start with SUBMIT');
+    }
     return this.#submission;
   }
 
@@ -199,6 +216,7 @@ export class ClientSession {
   async #drop(): Promise<void> {
     const submission = this.#submission;
     this.#submission = undefined;
+    this.#isSpoiled = false;
     await submission?.drop();
   }
 }

@@ -3,6 +3,7 @@ export type RequestErrorCode =
   | 'MESSAGE_INVALID'
   | 'TEMPLATE_INVALID'
   | 'NO_OPEN_BATCH'
+  | 'BATCH_SPOILED'
   | 'BATCH_ALREADY_OPEN'
   | 'EMPTY_BATCH'
   | 'REJECTED'

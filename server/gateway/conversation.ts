@@ -34,6 +34,8 @@ export interface Refusal {
 export interface Party {
   frame(keys: Keys): undefined | Parsed<unknown> | Promise<undefined | Parsed<unknown>>;
   closed(code: number, reason: string): void | Promise<void>;
+  /** A frame of the caller was not understood, and has been answered with a NACK. */
+  misunderstood?(): void;
 }
 
 export interface Caller {
@@ -176,6 +178,7 @@ export class ConversationHost {
 
   #bad(error: { code: string; message: string; field?: string }, req?: unknown): void {
     this.#badFrames++;
+    this.#party?.misunderstood?.();
     this.#caller.line.send(nackOf(error, req));
     if (this.#badFrames < MAX_BAD_FRAMES) return;
     this.#parts.logger.warn(

@@ -99,6 +99,7 @@ function clientParty(session: ClientSession): Party {
       return request.ok ? session.message(request.message).then(() => undefined) : request;
     },
     closed: () => session.closed(),
+    misunderstood: () => session.misunderstood(),
   };
 }
 

@@ -54,6 +54,21 @@ describe('a batch on its way in', () => {
     expect(received).toEqual(Array.from({ length: chunks + 1 }, (_, i) => i * 100));
   });
 
+  it('is not committed without the chunk that was not understood', async () => {
+    const { client, server } = await open();
+    client.socket.send({ CLIENT: 'SUBMIT', MESSAGE, RECIPIENTS: rowsOf(3) });
+    client.socket.send({ CLIENT: 'RECIPIENTS', RECIPIENTS: [{ ADDRESS: 7 }] });
+    client.socket.send({ CLIENT: 'RECIPIENTS', RECIPIENTS: rowsOf(3, 3) });
+    client.socket.send({ CLIENT: 'COMMIT', REQ: 4 });
+    await client.socket.next((frame) => frame.REQ === 4);
+    const codes = client.socket.heard.map(codeOf).filter((code) => code !== undefined);
+    expect(codes).toEqual(['INVALID_MESSAGE', 'BATCH_SPOILED', 'NO_OPEN_BATCH']);
+    await until('nothing is left of it', () => storedRecipients(server) === 0);
+    expect(await client.ask('SUBMIT', { MESSAGE, RECIPIENTS: rowsOf(1), COMMIT: true })).toMatchObject({
+      ACCEPTED: 1,
+    });
+  });
+
   it('is not seen by anybody before the commit', async () => {
     const { client, server } = await open();
     await client.ask('SUBMIT', { MESSAGE, RECIPIENTS: rowsOf(3) });
