@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { LOG_LEVEL } from './log-level.ts';
 import { RelaySpec } from './relay-url.ts';
 import { duration, type Loaded, onOff, type Setting, token, whole } from './setting.ts';
 
@@ -220,12 +221,7 @@ export const SERVER_SETTINGS = {
     value: 'TIME',
     description: 'how long a stop waits for its workers to finish or hand back',
   },
-  logLevel: {
-    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-    fallback: 'info',
-    value: 'LEVEL',
-    description: 'trace, debug, info, warn, error, fatal or silent',
-  },
+  logLevel: LOG_LEVEL,
   logFile: {
     schema: z.string().min(1),
     value: 'FILE',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LOG_LEVEL } from './log-level.ts';
 import { duration, type Loaded, onOff, type Setting, token, whole } from './setting.ts';
 
 const ServerUrl = z
@@ -53,12 +54,7 @@ export const WORKER_SETTINGS = {
     description: 'how long a stop waits for mails in flight',
   },
   verbose: { schema: onOff, fallback: false, description: 'same as --log-level debug' },
-  logLevel: {
-    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-    fallback: 'info',
-    value: 'LEVEL',
-    description: 'trace, debug, info, warn, error, fatal or silent',
-  },
+  logLevel: LOG_LEVEL,
   logFile: {
     schema: z.string().min(1),
     value: 'FILE',
