@@ -24,6 +24,7 @@ export type {
   RenderedMessage,
   RenderedTo,
 } from './compiled-message.ts';
+export { DkimError, type DkimOptions, type DkimSigner, dkimSigner, SIGNED_FIELDS } from './dkim.ts';
 export { compileMessage } from './message.ts';
 export { MessageError } from './message-error.ts';
 export { type MessageIdParts, messageIdOf, parseMessageId } from './message-id.ts';
