@@ -4,12 +4,16 @@ const STRETCH_BYTES = 64 * 1024;
 const LEAST_ROOM_BYTES = 4 * 1024;
 /** Whoever writes more than this at once does it by mistake. */
 const MAX_BYTES = 256 * 1024 * 1024;
+/** A stretch that grew beyond this for a large message is not kept for the next. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+/** Below this a loop is faster than a call into the runtime. */
 const SHORT_CHARS = 24;
 
 /**
  * Bytes in the making, which grow as they are written. What was taken is never touched again, and the next bytes go
  * behind it into the same stretch of memory as long as there is room: many small messages cost one allocation and are
- * never copied.
+ * never copied. Who knows when the bytes are done with can look at them with `since(0)` instead, and write the next
+ * over them after `rewind(0)`: that costs no memory at all.
  *
  * `buffer` and `length` are open for the encoders of this folder: they reserve room, write, and advance `length`.
  */
@@ -92,7 +96,8 @@ export class ByteWriter {
     const taken = this.buffer.subarray(this.#start, this.length);
     this.#lastTaken = taken.length;
     this.#start = this.length;
-    if (this.buffer.length - this.length < Math.max(LEAST_ROOM_BYTES, taken.length)) this.#next();
+    const room = this.buffer.length - this.length;
+    if (room < Math.max(LEAST_ROOM_BYTES, taken.length) || this.buffer.length > MAX_KEPT_BYTES) this.#next();
     return taken;
   }
 
