@@ -35,6 +35,13 @@ export const WORKER_SETTINGS = {
     value: 'N',
     description: 'SMTP connections per relay',
   },
+  transactionsPerConnection: {
+    schema: whole(1, 100),
+    fallback: 4,
+    value: 'N',
+    description:
+      'most mails under way on one connection to a relay that offers CHUNKING; each is one more that may end as unknown when the connection breaks; 1: one after the other, and without CHUNKING',
+  },
   inFlight: {
     schema: whole(1, 100_000),
     value: 'N',

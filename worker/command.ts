@@ -37,6 +37,7 @@ async function runWorker(settings: WorkerSettings): Promise<void> {
       ca: settings.tlsCa === undefined ? undefined : readCa(settings.tlsCa),
       connections: settings.connections,
       inFlight: settings.inFlight,
+      transactionsPerConnection: settings.transactionsPerConnection,
       heloName: settings.heloName,
       drainMs: settings.drain,
       compile: compose,

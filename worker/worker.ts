@@ -40,6 +40,8 @@ export interface WorkerOptions {
   readonly connections?: number;
   /** Most transactions begun and not acknowledged; absent: ten times the connections. */
   readonly inFlight?: number;
+  /** Most transactions in flight on one connection to a relay that offers CHUNKING; 1: BDAT is not used. Absent: 4. */
+  readonly transactionsPerConnection?: number;
   readonly heloName?: string;
   /** How long `stop()` waits for mails in flight, ms. */
   readonly drainMs?: number;
@@ -118,7 +120,8 @@ class Worker implements RunningWorker, Traveller {
     const inFlight = options.inFlight ?? IN_FLIGHT_PER_CONNECTION * connections;
     const times = options.times ?? {};
     const smtpTimes: SmtpTimes = { ...DEFAULT_TIMES, ...options.smtpTimes };
-    const session = { times: smtpTimes, heloName: options.heloName };
+    const depth = options.transactionsPerConnection;
+    const session = { times: smtpTimes, heloName: options.heloName, depth };
     this.#journey = new Journey(
       {
         servers: options.servers,

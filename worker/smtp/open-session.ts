@@ -2,8 +2,16 @@ import type { Relay } from '../../protocol/index.ts';
 import type { RelaySession } from '../tasks/contract.ts';
 import { PipelinedSession } from './pipelined-session.ts';
 import { NodemailerSession } from './session.ts';
-import { type SessionOptions, setUp } from './set-up.ts';
-import { extensionsOf, takeOver } from './take-over.ts';
+import { type SetUpOptions, setUp } from './set-up.ts';
+import { offersBy, takeOver } from './take-over.ts';
+
+/** Enough to hide the round trip to a near relay; each is one more mail in doubt when the connection breaks. */
+const DEFAULT_DEPTH = 4;
+
+export interface SessionOptions extends SetUpOptions {
+  /** Most transactions in flight on one connection to a relay that offers CHUNKING; 1: BDAT is not used; absent: 4. */
+  readonly depth?: number;
+}
 
 /** Opens a session of the kind that the relay's offer allows. @throws SessionError */
 export async function openSession(
@@ -12,8 +20,8 @@ export async function openSession(
   signal?: AbortSignal,
 ): Promise<RelaySession> {
   const connection = await setUp(relay, options, signal);
-  if (!extensionsOf(connection).includes('PIPELINING'))
-    return new NodemailerSession(connection, options.times);
-  const { socket, offers } = takeOver(connection);
-  return new PipelinedSession(socket, offers, options.times);
+  const offers = offersBy(connection);
+  if (!offers.pipelining) return new NodemailerSession(connection, offers, options.times);
+  const { times, depth = DEFAULT_DEPTH } = options;
+  return new PipelinedSession(takeOver(connection), offers, { times, depth });
 }

@@ -1,283 +1,271 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Envelope, RelaySession, TransactionFact } from '../tasks/contract.ts';
+import { type Commands, envelopeCommands, refusedHere } from './envelope.ts';
+import type { Offers } from './offers.ts';
+import { Patience } from './patience.ts';
 import { type Reply, ReplyReader } from './reply-reader.ts';
-import { lost, type Progress } from './stage.ts';
 import type { SmtpTimes } from './times.ts';
+import { Transaction } from './transaction.ts';
 import { dotStuffed, endOfData } from './transparency.ts';
 
-/** Bodies up to this size are written at once; of larger ones the last piece waits until the connection has taken the others. */
-const PIECE_BYTES = 64 * 1024;
-/** How often the deadline of the oldest awaited reply is looked at, ms; small beside the minutes of RFC 5321 §4.5.3.2. */
+/**
+ * Bodies up to this size, bytes, are written at once; of larger ones each piece waits until the connection has taken the one before. Larger
+ * ones are not sent with BDAT before the relay has taken the recipient either: that would be much in vain.
+ */
+export const PIECE_BYTES = 64 * 1024;
+/** How often the times are looked at, ms; less when a limit is as small as that. */
 const WATCH_EVERY_MS = 1_000;
-const ASCII = /^[ -~]*$/;
-const NO_MESSAGE = '.\r\n';
+const NO_MESSAGE = Buffer.from('.\r\n');
 
-/** What a relay offers, as far as it matters here. */
-export interface Offers {
-  readonly size: boolean;
-  readonly eightBitMime: boolean;
-  readonly smtpUtf8: boolean;
+export interface PipelineOptions {
+  readonly times: SmtpTimes;
+  /** Most transactions in flight with a relay that offers CHUNKING; 1: BDAT is not used. */
+  readonly depth: number;
 }
 
-/** Commands whose replies are awaited, in the order in which they were written. */
-type Step = 'rset' | 'mail' | 'rcpt' | 'data' | 'dot' | 'quit';
-
-interface Transaction {
-  progress: Progress;
-  /** What has already been decided by a refusal; its other replies are still awaited. */
-  failure: TransactionFact | undefined;
-  /** Something was replied to it. */
-  isHeard: boolean;
-  /** Dot-stuffed, without the end of data. */
-  readonly bytes: Buffer;
-  /** Size of the message as it is (RFC 1870 §6.1: without the dots). */
-  readonly size: number;
-  readonly deadline: number;
-  readonly hasRoom: () => void;
-  readonly end: (fact: TransactionFact | undefined) => void;
-}
-
-interface Awaited {
-  readonly step: Step;
-  readonly transaction: Transaction | undefined;
-  readonly until: number;
+/** A message that is to follow the envelope, with DATA. */
+interface Entering {
+  readonly transaction: Transaction;
+  /** Replaced by its dot-stuffed form when it is written. */
+  bytes: Buffer;
+  /** Bytes handed to the connection. */
+  written: number;
 }
 
 /**
- * A session that uses PIPELINING (RFC 2920): MAIL, RCPT and DATA go out in one write, and the envelope of the next message right behind the
- * final dot of the one before. One round trip per mail.
+ * A session that uses PIPELINING (RFC 2920): MAIL, RCPT and DATA go out in one write, and the envelope of the next message right behind
+ * the final dot of the one before: one round trip per mail. Where the relay also offers CHUNKING (RFC 3030), whole mails go out in one write
+ * (MAIL, RCPT, BDAT LAST and the message), and as many as `depth` are in flight.
  *
- * idle → envelope (MAIL, RCPT, DATA written) → 354: body and dot written → reply to the dot: ended. While one transaction awaits
- * the reply to its dot, the next may be in its envelope: there is room for one as long as no other is in its envelope or body.
- * A refused MAIL or RCPT ends its transaction once DATA is answered: with a refusal, or with 354 and then nothing but a dot, so that
- * no body goes out; RSET comes before the next MAIL. Over is final: QUIT, a 421, a reply that nobody awaits, a lost or overdue connection. A transaction whose
- * envelope got no answer when the session ended was never begun as far as the relay is concerned: it ends without a fact, to be sent over another session.
+ * - room: a transaction can be begun. Not while another is between its DATA and its final dot; with BDAT also not while `depth` are open,
+ *   or while the connection has not taken what was written.
+ * - leaving: after a 421, or when QUIT is written. Nothing new is begun; what the relay still answers counts. It is over when nothing is
+ *   open, or the relay closes, or after `quitMs`.
+ * - over, for good: the connection is lost, or the relay is overdue, or replies and commands are out of step. Every open transaction ends with what is known of it.
+ *
+ * RSET comes before a MAIL when the transaction before it was left open by a refusal, or still may be: it costs no round trip.
+ *
+ * Without a fact, to be sent over another session, end: transactions of whose envelope nothing was answered, as the message was not
+ * written; and those behind a 421 with which the relay closed, as it has not looked at them.
  */
 export class PipelinedSession implements RelaySession {
-  readonly #socket: Socket;
+  onRoom: () => void = () => {};
+  readonly #socket: Duplex;
   readonly #offers: Offers;
   readonly #times: SmtpTimes;
+  readonly #depth: number;
   readonly #reader = new ReplyReader();
-  readonly #awaited: Awaited[] = [];
+  readonly #patience: Patience;
   readonly #watch: NodeJS.Timeout;
-  #entering: Transaction | undefined;
+  /** In the order in which they were written; the next reply is to the first of them. */
+  readonly #open: Transaction[] = [];
+  /** Over, and not told yet. */
+  readonly #ended: Transaction[] = [];
+  #entering: Entering | undefined;
   #needsReset = false;
+  /** What the relay said last was a 421. */
+  #wasDismissed = false;
+  #leaveBy: NodeJS.Timeout | undefined;
   #isOver = false;
-  #closing = false;
   readonly #whenClosed: (() => void)[] = [];
 
-  constructor(socket: Socket, offers: Offers, times: SmtpTimes) {
+  /** Takes a connection on which nothing is awaited. */
+  constructor(socket: Duplex, offers: Offers, { times, depth }: PipelineOptions) {
     this.#socket = socket;
     this.#offers = offers;
     this.#times = times;
+    this.#depth = offers.chunking ? depth : 1;
+    this.#patience = new Patience(times);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    socket.on('error', (error) => this.#finish(error.message));
-    socket.on('end', () => this.#finish('the connection ended'));
+    socket.on('drain', () => this.#drained());
+    socket.on('error', (error) => this.#lost(error.message));
+    socket.on('end', () => this.#lost('the connection ended'));
     socket.on('close', () => {
-      this.#finish('the connection ended');
+      this.#lost('the connection ended');
       for (const resolve of this.#whenClosed.splice(0)) resolve();
     });
-    this.#watch = setInterval(() => this.#checkDeadline(), WATCH_EVERY_MS);
+    this.#watch = setInterval(() => this.#checkTimes(), watchEveryMs(times));
     this.#watch.unref();
   }
 
   get isUsable(): boolean {
-    return !this.#isOver && !this.#closing && this.#entering === undefined;
+    if (this.#isOver || this.#leaveBy !== undefined || this.#entering !== undefined) return false;
+    return this.#depth === 1 || (this.#open.length < this.#depth && !this.#socket.writableNeedDrain);
   }
 
   async ready(): Promise<boolean> {
     return this.isUsable;
   }
 
-  send(envelope: Envelope, bytes: Buffer, hasRoom: () => void): Promise<TransactionFact | undefined> {
-    const needsUtf8 = !ASCII.test(envelope.to) || !ASCII.test(envelope.from);
-    if (needsUtf8 && !this.#offers.smtpUtf8) {
-      const error = 'the address needs SMTPUTF8 (RFC 6531), which the relay does not offer';
-      return Promise.resolve({ stage: 'local', phase: 'not-sent', error });
+  send(envelope: Envelope, message: Buffer, ended: (fact: TransactionFact | undefined) => void): void {
+    const refusal = refusedHere(envelope, message.length, this.#offers);
+    if (refusal !== undefined) {
+      ended({ stage: 'local', phase: 'not-sent', error: refusal });
+      return;
     }
-    return new Promise((resolve) => {
-      const transaction: Transaction = {
-        progress: 'envelope',
-        failure: undefined,
-        isHeard: false,
-        bytes: dotStuffed(bytes),
-        size: bytes.length,
-        deadline: performance.now() + this.#times.transactionMs,
-        hasRoom,
-        end: resolve,
-      };
-      this.#entering = transaction;
-      this.#writeEnvelope(transaction, envelope, needsUtf8);
-    });
+    if (this.#isOver) {
+      ended(undefined);
+      return;
+    }
+    const isChunked = this.#depth > 1 && message.length <= PIECE_BYTES;
+    // A refusal of one that was sent with BDAT may be on its way, and leave it open (RFC 3030 §2).
+    const needsReset = this.#needsReset || this.#open.at(-1)?.isChunked === true;
+    this.#needsReset = false;
+    const transaction = new Transaction(isChunked, needsReset, ended);
+    this.#open.push(transaction);
+    if (this.#open.length === 1) this.#patience.waitsFor(transaction, performance.now());
+    const commands = envelopeCommands(envelope, message, this.#offers, needsReset);
+    if (isChunked) this.#socket.write(withChunk(commands, message));
+    else {
+      this.#entering = { transaction, bytes: message, written: 0 };
+      this.#socket.write(`${commands.text}DATA\r\n`, commands.encoding);
+    }
   }
 
   async close(): Promise<void> {
     if (this.#socket.closed) return;
-    this.#closing = true;
     const closed = new Promise<void>((resolve) => this.#whenClosed.push(resolve));
-    const kill = setTimeout(() => this.#socket.destroy(), this.#times.quitMs);
-    if (this.#isOver) this.#socket.destroy();
-    else {
+    if (this.#isOver || this.#open.length > 0) this.#finish('the session was closed');
+    else if (this.#leaveBy === undefined) {
       this.#socket.write('QUIT\r\n');
-      this.#await('quit', undefined, this.#times.quitMs);
+      this.#leave();
     }
     await closed;
-    clearTimeout(kill);
   }
 
   abort(reason: string): void {
     this.#finish(reason);
   }
 
-  #writeEnvelope(transaction: Transaction, { from, to }: Envelope, needsUtf8: boolean): void {
-    const size = this.#offers.size ? ` SIZE=${transaction.size}` : '';
-    const eightBit = this.#offers.eightBitMime ? ' BODY=8BITMIME' : '';
-    const utf8 = needsUtf8 ? ' SMTPUTF8' : '';
-    const reset = this.#needsReset ? 'RSET\r\n' : '';
-    if (this.#needsReset) this.#await('rset', transaction, this.#times.envelopeMs);
-    this.#needsReset = false;
-    this.#socket.write(`${reset}MAIL FROM:<${from}>${size}${eightBit}${utf8}\r\nRCPT TO:<${to}>\r\nDATA\r\n`);
-    this.#await('mail', transaction, this.#times.envelopeMs);
-    this.#await('rcpt', transaction, this.#times.envelopeMs);
-    this.#await('data', transaction, this.#times.envelopeMs);
-  }
-
-  #await(step: Step, transaction: Transaction | undefined, withinMs: number): void {
-    this.#awaited.push({ step, transaction, until: performance.now() + withinMs });
-  }
-
   #received(chunk: Buffer): void {
-    // what the replies of one chunk give rise to goes out in one segment
+    // What the replies of one chunk give rise to goes out in one segment, after all of them are read: none of them can be an answer to it.
     this.#socket.cork();
     try {
-      this.#reader.read(chunk, (reply) => this.#replied(reply));
+      this.#reader.read(chunk, this.#replied);
     } catch (error) {
       this.#finish(error instanceof Error ? error.message : String(error));
     }
+    if (!this.#isOver && this.#entering?.transaction.step === 'body') this.#writeBody(this.#entering);
+    if (this.#leaveBy !== undefined && this.#open.length === 0) this.#finish('the session was closed');
+    this.#tell();
+    if (!this.#isOver) this.#patience.waitsFor(this.#open[0], performance.now());
     this.#socket.uncork();
   }
 
-  #replied(reply: Reply): void {
+  readonly #replied = (reply: Reply): void => {
     if (this.#isOver) return;
-    const awaited = this.#awaited.shift();
-    if (awaited === undefined || (reply.code === 421 && awaited.step !== 'quit')) {
-      this.#dismissed(awaited, reply);
-      return;
-    }
-    const { step, transaction } = awaited;
+    this.#wasDismissed = reply.code === 421;
+    if (this.#wasDismissed) this.#leave();
+    const transaction = this.#open[0];
     if (transaction === undefined) {
-      this.#finish('the session was closed');
+      this.#finish(`the relay said, out of turn: ${reply.text()}`);
       return;
     }
-    transaction.isHeard = true;
-    const isPositive = reply.code >= 200 && reply.code < 300;
-    switch (step) {
-      case 'rset':
-      case 'mail':
-      case 'rcpt':
-        if (!isPositive)
-          transaction.failure ??= {
-            stage: step === 'rcpt' ? 'rcpt' : 'mail',
-            phase: 'replied',
-            reply: reply.text(),
-          };
-        break;
-      case 'data':
-        if (reply.code === 354) this.#writeBody(transaction);
-        else {
-          this.#needsReset = true;
-          this.#entering = undefined;
-          transaction.end(transaction.failure ?? { stage: 'data', phase: 'replied', reply: reply.text() });
-        }
-        break;
-      case 'dot':
-        transaction.end(transaction.failure ?? { stage: 'dot', phase: 'replied', reply: reply.text() });
-        break;
-      case 'quit':
-        break;
-    }
+    const consequence = transaction.heard(reply);
+    if (consequence === 'over' || consequence === 'astray') this.#shift(transaction);
+    if (consequence === 'astray') this.#finish(`the relay is out of step: ${reply.text()}`);
+  };
+
+  /** The oldest transaction has its fact. */
+  #shift(transaction: Transaction): void {
+    this.#open.shift();
+    this.#ended.push(transaction);
+    if (this.#entering?.transaction === transaction) this.#entering = undefined;
+    // Those written behind it have brought their own.
+    if (transaction.leavesOpen && this.#open.length === 0) this.#needsReset = true;
   }
 
-  /** A 421, or a reply out of turn: the relay ends the session. It speaks of the transaction it answers; the others were not begun, or are lost. */
-  #dismissed(awaited: Awaited | undefined, reply: Reply): void {
-    const transaction = awaited?.transaction;
-    if (awaited !== undefined && transaction !== undefined && awaited.step !== 'quit') {
-      const stage = awaited.step === 'rset' ? 'mail' : awaited.step;
-      transaction.end(transaction.failure ?? { stage, phase: 'replied', reply: reply.text() });
-    }
-    this.#finish(`the relay ended the session: ${reply.text()}`);
+  #tell(): void {
+    for (let ended = this.#ended.shift(); ended !== undefined; ended = this.#ended.shift()) ended.end();
   }
 
-  #writeBody(transaction: Transaction): void {
-    const { bytes } = transaction;
-    if (transaction.failure !== undefined) {
-      // 354 although nobody is to get it: nothing but the end of data (RFC 2920 §3.1)
-      this.#socket.write(NO_MESSAGE);
-      this.#bodyWritten(transaction);
-    } else if (bytes.length <= PIECE_BYTES) {
-      this.#lastPiece(transaction, bytes);
+  /** The relay has said 354. */
+  #writeBody(entering: Entering): void {
+    const { transaction, bytes } = entering;
+    if (transaction.isRefused) {
+      this.#needsReset = true;
+      this.#bodyWritten(transaction, NO_MESSAGE);
     } else {
-      transaction.progress = 'body';
-      this.#writePieces(transaction, 0);
+      entering.bytes = dotStuffed(bytes);
+      this.#writePieces(entering);
     }
   }
 
-  /** Gives the connection one piece after the other, so that the final dot is not written before the relay has taken the rest. */
-  #writePieces(transaction: Transaction, from: number): void {
-    const { bytes } = transaction;
-    let at = from;
-    while (bytes.length - at > PIECE_BYTES) {
-      if (this.#isOver) return;
-      const piece = bytes.subarray(at, at + PIECE_BYTES);
-      at += PIECE_BYTES;
-      if (!this.#socket.write(piece)) {
-        this.#socket.once('drain', () => this.#writePieces(transaction, at));
-        return;
-      }
+  /** Gives the connection one piece after the other, so that the final dot is not written before the relay's end has taken the rest. */
+  #writePieces(entering: Entering): void {
+    const { transaction, bytes } = entering;
+    while (bytes.length - entering.written > PIECE_BYTES) {
+      const piece = bytes.subarray(entering.written, entering.written + PIECE_BYTES);
+      entering.written += PIECE_BYTES;
+      if (!this.#socket.write(piece)) return;
     }
-    if (!this.#isOver) this.#lastPiece(transaction, bytes.subarray(at));
+    this.#socket.write(entering.written === 0 ? bytes : bytes.subarray(entering.written));
+    this.#bodyWritten(transaction, endOfData(bytes));
   }
 
-  #lastPiece(transaction: Transaction, piece: Buffer): void {
-    transaction.progress = 'dot';
-    this.#socket.write(piece);
-    this.#socket.write(endOfData(transaction.bytes));
-    this.#bodyWritten(transaction);
-  }
-
-  #bodyWritten(transaction: Transaction): void {
+  #bodyWritten(transaction: Transaction, end: Buffer): void {
+    this.#socket.write(end);
     this.#entering = undefined;
-    this.#await('dot', transaction, this.#times.dotMs);
-    if (!this.#closing) transaction.hasRoom();
+    transaction.bodyWritten();
+    if (this.isUsable) this.onRoom();
   }
 
-  #checkDeadline(): void {
-    const now = performance.now();
-    const first = this.#awaited[0];
-    const isBodyStuck = this.#entering?.progress === 'body' && now > this.#entering.deadline;
-    if (
-      isBodyStuck ||
-      (first !== undefined && now > Math.min(first.until, first.transaction?.deadline ?? first.until))
-    ) {
-      this.#finish('the relay did not answer in time');
-    }
+  #drained(): void {
+    if (this.#isOver) return;
+    if (this.#entering?.transaction.step === 'body') {
+      this.#writePieces(this.#entering);
+      this.#patience.waitsFor(this.#open[0], performance.now());
+    } else if (this.isUsable) this.onRoom();
   }
 
-  /** The session is over: every transaction ends with what is known of it. */
-  #finish(reason: string): void {
+  #leave(): void {
+    this.#leaveBy ??= setTimeout(
+      () => this.#finish('the relay did not close the connection'),
+      this.#times.quitMs,
+    );
+  }
+
+  #checkTimes(): void {
+    const limit = this.#patience.exceeded(performance.now());
+    if (limit !== undefined) this.#finish(`no reply within ${limit / 1000} s`);
+  }
+
+  /** The relay's end is gone. */
+  #lost(reason: string): void {
+    this.#finish(reason, this.#wasDismissed && !this.#reader.isPartial);
+  }
+
+  /** The session is over. `isUnreached`: the relay has not looked at anything that it has not answered. */
+  #finish(reason: string, isUnreached = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearInterval(this.#watch);
-    const said = this.#reader.isPartial ? { reply: this.#reader.partial } : { error: reason };
-    const ended = new Set<Transaction>();
-    const open = this.#awaited.splice(0).map((awaited) => awaited.transaction);
-    for (const transaction of [...open, this.#entering]) {
-      if (transaction === undefined || ended.has(transaction)) continue;
-      ended.add(transaction);
-      const isUntouched = transaction.progress === 'envelope' && !transaction.isHeard;
-      transaction.end(transaction.failure ?? (isUntouched ? undefined : lost(transaction.progress, said)));
-    }
+    clearTimeout(this.#leaveBy);
     this.#entering = undefined;
+    // Half a reply is to the first one.
+    let why: { error?: string; reply?: string } = this.#reader.isPartial
+      ? { reply: this.#reader.partial }
+      : { error: reason };
+    for (const transaction of this.#open.splice(0)) {
+      transaction.lost(why, isUnreached);
+      this.#ended.push(transaction);
+      why = { error: reason };
+    }
     this.#socket.destroy();
+    this.#tell();
   }
+}
+
+function watchEveryMs({ envelopeMs, bodyMs, dotMs, transactionMs }: SmtpTimes): number {
+  return Math.min(WATCH_EVERY_MS, Math.max(1, Math.min(envelopeMs, bodyMs, dotMs, transactionMs) / 4));
+}
+
+/** The envelope and the whole message as the last chunk (RFC 3030 §2), which is taken as it is: nothing is stuffed. */
+function withChunk({ text, encoding }: Commands, message: Buffer): Buffer {
+  const commands = `${text}BDAT ${message.length} LAST\r\n`;
+  const length = Buffer.byteLength(commands, encoding);
+  const bytes = Buffer.allocUnsafe(length + message.length);
+  bytes.write(commands, encoding);
+  message.copy(bytes, length);
+  return bytes;
 }

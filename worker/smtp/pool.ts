@@ -11,6 +11,8 @@ import { Pacing } from './pacing.ts';
 
 /** One transaction to be run. */
 export interface Job {
+  /** Asked again of a job that comes back untouched: whether it may still be begun. */
+  mayBegin(): boolean;
   /** @throws when the message cannot be made for this recipient. */
   render(): RenderedMessage;
   /** Called exactly once. */
@@ -36,12 +38,19 @@ interface Idle {
   readonly since: number;
 }
 
+/** What is said of a job whose session ended before the relay had answered anything of it, and which is not sent again. */
+const NEVER_BEGUN: TransactionFact = {
+  stage: 'mail',
+  phase: 'not-sent',
+  error: 'the connection ended before the relay answered',
+};
 /**
  * The sessions with one relay: opened as there is work, up to a limit, and closed when idle.
  *
- * A session is opening → idle ⇄ busy → closing (a busy one may have room for one more transaction), and counts against the limit until its connection is closed. `pump()` is the
- * only place where work meets sessions; it is called whenever either may have become available. The last session used is used
- * again first, so that those not needed become idle long enough to be closed.
+ * A session is opening → idle ⇄ busy → closing, and counts against the limit until its connection is closed. A busy one is roomy while it
+ * can begin a further transaction. `pump()` is the only place where work meets sessions; it is called whenever either may
+ * have become available. Idle sessions come before roomy ones: the fewer mails on one connection, the fewer are in doubt when it breaks. The last
+ * session used is used again first, so that those not needed become idle long enough to be closed.
  */
 export class RelayPool {
   readonly #relay: Relay;
@@ -52,7 +61,7 @@ export class RelayPool {
   readonly #now: () => number;
   readonly #pacing = new Pacing();
   readonly #idle: Idle[] = [];
-  /** Sessions with transactions under way, and how many. */
+  /** Sessions with transactions under way, and how many; none: it comes to rest. */
   readonly #busy = new Map<RelaySession, number>();
   /** Busy sessions that can begin a further transaction. */
   readonly #roomy = new Set<RelaySession>();
@@ -60,13 +69,14 @@ export class RelayPool {
   readonly #untouched: Job[] = [];
   /** Jobs that have been sent over a second session: the third time it is the relay's fault. */
   readonly #retried = new WeakSet<Job>();
-  /** Whatever is under way: openings, transactions, closings. */
-  readonly #running = new Set<Promise<void>>();
+  /** Told after every change. */
+  readonly #waiting: (() => void)[] = [];
   readonly #openings = new Set<AbortController>();
   #limit = 1;
   #closing = 0;
   #pumpTimer: NodeJS.Timeout | undefined;
   #aborted = false;
+  #isPumping = false;
 
   constructor(
     relay: Relay,
@@ -101,13 +111,17 @@ export class RelayPool {
   }
 
   pump(): void {
-    if (this.#aborted) return;
-    for (let session = this.#free(); session !== undefined; session = this.#free()) {
-      const job = this.#untouched.shift() ?? this.#source.take();
-      if (job === undefined) return;
-      if (this.#idle.at(-1)?.session === session) this.#idle.pop();
-      this.#roomy.delete(session);
-      this.#track(this.#run(session, job));
+    // What is settled while it runs may call it again: the loop sees to that.
+    if (this.#aborted || this.#isPumping) return;
+    this.#isPumping = true;
+    try {
+      for (let session = this.#free(); session !== undefined; session = this.#free()) {
+        const job = this.#next();
+        if (job === undefined) break;
+        this.#begin(session, job);
+      }
+    } finally {
+      this.#isPumping = false;
     }
     this.#openMore();
   }
@@ -125,7 +139,7 @@ export class RelayPool {
       if (this.#source.isNeeded() && !this.#aborted) return;
       while (this.#idle.length > 0) this.#close(this.#idle.pop() as Idle);
       for (const opening of this.#openings) opening.abort();
-      await Promise.race(this.#running);
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     clearTimeout(this.#pumpTimer);
   }
@@ -137,6 +151,7 @@ export class RelayPool {
     for (const { session } of this.#idle.splice(0)) session.abort(reason);
     for (const session of this.#busy.keys()) session.abort(reason);
     for (const opening of this.#openings) opening.abort();
+    for (const job of this.#untouched.splice(0)) job.settle(NEVER_BEGUN);
   }
 
   snapshot(): object {
@@ -149,11 +164,9 @@ export class RelayPool {
     };
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => {
-      this.#running.delete(tracked);
-    });
-    this.#running.add(tracked);
+  #changed(): void {
+    this.pump();
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #openMore(): void {
@@ -163,7 +176,7 @@ export class RelayPool {
     const wanted = Math.min(waiting - opening, this.#limit - this.size);
     if (wanted <= 0) return;
     const allowed = Math.min(wanted, this.#pacing.allowed(now, opening));
-    for (let i = 0; i < allowed; i++) this.#track(this.#open(now));
+    for (let i = 0; i < allowed; i++) void this.#open(now);
     const waitMs = this.#pacing.waitMs(now);
     if (waitMs > 0) {
       clearTimeout(this.#pumpTimer);
@@ -179,6 +192,7 @@ export class RelayPool {
       if (this.#aborted) session.abort('the worker stops');
       else {
         this.#pacing.succeeded();
+        session.onRoom = () => this.#hasRoom(session);
         this.#idle.push({ session, since: this.#now() });
         this.#logger.debug({ relay: this.#relay.NAME }, 'session opened');
       }
@@ -190,7 +204,7 @@ export class RelayPool {
     } finally {
       this.#openings.delete(opening);
     }
-    this.pump();
+    this.#changed();
   }
 
   /** A session that can begin a transaction: an idle one, or else a busy one with room. */
@@ -206,52 +220,63 @@ export class RelayPool {
     return undefined;
   }
 
-  async #run(session: RelaySession, job: Job): Promise<void> {
-    this.#busy.set(session, (this.#busy.get(session) ?? 0) + 1);
-    const message = rendered(job);
-    if (message !== undefined) {
-      const fact = await session.send(message.envelope, message.bytes, () => {
-        this.#roomy.add(session);
-        this.pump();
-      });
-      this.#ended(job, fact);
+  #next(): Job | undefined {
+    for (let job = this.#untouched.shift(); job !== undefined; job = this.#untouched.shift()) {
+      if (job.mayBegin()) return job;
+      job.settle(NEVER_BEGUN);
     }
-    const left = (this.#busy.get(session) ?? 1) - 1;
-    if (left > 0) this.#busy.set(session, left);
-    else await this.#rest(session);
+    return this.#source.take();
+  }
+
+  #begin(session: RelaySession, job: Job): void {
+    const message = rendered(job);
+    if (message === undefined) return;
+    if (this.#idle.at(-1)?.session === session) this.#idle.pop();
+    this.#busy.set(session, (this.#busy.get(session) ?? 0) + 1);
+    session.send(message.envelope, message.bytes, (fact) => this.#ended(session, job, fact));
+    this.#look(session);
+  }
+
+  #hasRoom(session: RelaySession): void {
+    this.#look(session);
     this.pump();
+  }
+
+  /** Whether it is roomy. One whose last transaction has just ended is not: it comes to rest first. */
+  #look(session: RelaySession): void {
+    if (session.isUsable && (this.#busy.get(session) ?? 0) > 0) this.#roomy.add(session);
+    else this.#roomy.delete(session);
+  }
+
+  /** A transaction has come to its end, perhaps while it was being begun. */
+  #ended(session: RelaySession, job: Job, fact: TransactionFact | undefined): void {
+    const left = (this.#busy.get(session) ?? 1) - 1;
+    this.#busy.set(session, left);
+    if (fact !== undefined) job.settle(fact);
+    else if (this.#aborted || this.#retried.has(job)) job.settle(NEVER_BEGUN);
+    else {
+      this.#retried.add(job);
+      this.#untouched.push(job);
+    }
+    this.#look(session);
+    if (left === 0) void this.#rest(session);
+    else this.#changed();
   }
 
   /** The last transaction of a session has ended. */
   async #rest(session: RelaySession): Promise<void> {
-    this.#roomy.delete(session);
     const isReady = await session.ready();
     this.#busy.delete(session);
     if (isReady && !this.#aborted) this.#idle.push({ session, since: this.#now() });
-  }
-
-  #ended(job: Job, fact: TransactionFact | undefined): void {
-    if (fact !== undefined) job.settle(fact);
-    else if (this.#aborted || this.#retried.has(job)) {
-      job.settle({
-        stage: 'mail',
-        phase: 'not-sent',
-        error: 'the connection ended before the relay answered',
-      });
-    } else {
-      this.#retried.add(job);
-      this.#untouched.push(job);
-    }
+    this.#changed();
   }
 
   #close(idle: Idle): void {
     this.#closing++;
-    this.#track(
-      idle.session.close().then(() => {
-        this.#closing--;
-        this.pump();
-      }),
-    );
+    void idle.session.close().then(() => {
+      this.#closing--;
+      this.#changed();
+    });
   }
 }
 

@@ -1,11 +1,10 @@
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Envelope, RelaySession, TransactionFact } from '../tasks/contract.ts';
 import { bodyOf } from './body.ts';
+import { refusedHere } from './envelope.ts';
+import type { Offers } from './offers.ts';
 import { factOfFailure, lost, type Progress } from './stage.ts';
-import { extensionsOf } from './take-over.ts';
 import type { SmtpTimes } from './times.ts';
-
-const ASCII = /^[ -~]*$/;
 
 interface Transaction {
   progress: Progress;
@@ -20,7 +19,10 @@ interface Transaction {
  * overdue connection. A transaction: envelope → body (354 came) → dot (the final dot may be out) → ended, once.
  */
 export class NodemailerSession implements RelaySession {
+  /** Never called: there is room only when nothing is in flight. */
+  onRoom: () => void = () => {};
   readonly #connection: SMTPConnection;
+  readonly #offers: Offers;
   readonly #times: SmtpTimes;
   #transaction: Transaction | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -30,54 +32,60 @@ export class NodemailerSession implements RelaySession {
   readonly #whenOver: (() => void)[] = [];
 
   /** Takes a connection that is set up. */
-  constructor(connection: SMTPConnection, times: SmtpTimes) {
+  constructor(connection: SMTPConnection, offers: Offers, times: SmtpTimes) {
     this.#connection = connection;
+    this.#offers = offers;
     this.#times = times;
     connection.on('end', () => this.#ended());
   }
 
   get isUsable(): boolean {
     const socket = this.#connection._socket;
-    return !this.#over && !this.#connection.destroyed && !!socket && socket.writable;
+    return (
+      !this.#over &&
+      this.#transaction === undefined &&
+      !this.#connection.destroyed &&
+      !!socket &&
+      socket.writable
+    );
   }
 
-  send(envelope: Envelope, bytes: Buffer): Promise<TransactionFact> {
-    if (!this.#canAddress(envelope)) {
-      const error = 'the address needs SMTPUTF8 (RFC 6531), which the relay does not offer';
-      return Promise.resolve({ stage: 'local', phase: 'not-sent', error });
+  send(envelope: Envelope, bytes: Buffer, ended: (fact: TransactionFact) => void): void {
+    const refusal = refusedHere(envelope, bytes.length, this.#offers);
+    if (refusal !== undefined) {
+      ended({ stage: 'local', phase: 'not-sent', error: refusal });
+      return;
     }
-    return new Promise((resolve) => {
-      const deadline = performance.now() + this.#times.transactionMs;
-      const transaction: Transaction = {
-        progress: 'envelope',
-        end: (fact) => {
-          if (this.#transaction !== transaction) return;
-          this.#transaction = undefined;
-          clearTimeout(this.#timer);
-          resolve(fact);
-        },
-      };
-      this.#transaction = transaction;
-      const step = (progress: Progress, withinMs: number): void => {
-        transaction.progress = progress;
+    const deadline = performance.now() + this.#times.transactionMs;
+    const transaction: Transaction = {
+      progress: 'envelope',
+      end: (fact) => {
+        if (this.#transaction !== transaction) return;
+        this.#transaction = undefined;
         clearTimeout(this.#timer);
-        const leftMs = Math.max(0, Math.min(withinMs, deadline - performance.now()));
-        this.#timer = setTimeout(() => this.abort(`no reply within ${Math.round(leftMs / 1000)} s`), leftMs);
-      };
-      step('envelope', this.#times.envelopeMs);
-      const body = bodyOf(
-        bytes,
-        () => step('body', this.#times.bodyMs),
-        () => step('dot', this.#times.dotMs),
-      );
-      const { from, to } = envelope;
-      this.#connection.send({ from, to, size: bytes.length }, body, (error, info) => {
-        if (error) {
-          // Whatever was refused before the dot leaves a transaction open (RFC 5321 §4.1.1.5).
-          this.#unclean = transaction.progress === 'envelope';
-          transaction.end(factOfFailure(error, transaction.progress));
-        } else transaction.end({ stage: 'dot', phase: 'replied', reply: info?.response ?? '' });
-      });
+        ended(fact);
+      },
+    };
+    this.#transaction = transaction;
+    const step = (progress: Progress, withinMs: number): void => {
+      transaction.progress = progress;
+      clearTimeout(this.#timer);
+      const leftMs = Math.max(0, Math.min(withinMs, deadline - performance.now()));
+      this.#timer = setTimeout(() => this.abort(`no reply within ${Math.round(leftMs / 1000)} s`), leftMs);
+    };
+    step('envelope', this.#times.envelopeMs);
+    const body = bodyOf(
+      bytes,
+      () => step('body', this.#times.bodyMs),
+      () => step('dot', this.#times.dotMs),
+    );
+    const { from, to } = envelope;
+    this.#connection.send({ from, to, size: bytes.length }, body, (error, info) => {
+      if (error) {
+        // Whatever was refused before the dot leaves a transaction open (RFC 5321 §4.1.1.5).
+        this.#unclean = transaction.progress === 'envelope';
+        transaction.end(factOfFailure(error, transaction.progress));
+      } else transaction.end({ stage: 'dot', phase: 'replied', reply: info?.response ?? '' });
     });
   }
 
@@ -123,10 +131,5 @@ export class NodemailerSession implements RelaySession {
     // The library's own error says more, when it has one: it comes in this same turn.
     else queueMicrotask(() => transaction.end(lost(transaction.progress, { error: reason })));
     for (const resolve of this.#whenOver.splice(0)) resolve();
-  }
-
-  #canAddress({ from, to }: Envelope): boolean {
-    if (ASCII.test(to) && ASCII.test(from)) return true;
-    return extensionsOf(this.#connection).includes('SMTPUTF8');
   }
 }

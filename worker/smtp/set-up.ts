@@ -5,7 +5,7 @@ import { refusesLogin } from './login-policy.ts';
 import { factOfSetup, type SetupStage, type SmtpError } from './stage.ts';
 import type { SmtpTimes } from './times.ts';
 
-export interface SessionOptions {
+export interface SetUpOptions {
   readonly times: SmtpTimes;
   /** Name given in EHLO; absent: the host's. */
   readonly heloName?: string;
@@ -20,7 +20,7 @@ const MAX_RESPONSE_BYTES = 64 * 1024;
  */
 export async function setUp(
   relay: Relay,
-  options: SessionOptions,
+  options: SetUpOptions,
   signal?: AbortSignal,
 ): Promise<SMTPConnection> {
   const { times } = options;
@@ -64,7 +64,7 @@ export async function setUp(
   return connection;
 }
 
-function connectionOptions(relay: Relay, { times, heloName }: SessionOptions): SMTPConnection.Options {
+function connectionOptions(relay: Relay, { times, heloName }: SetUpOptions): SMTPConnection.Options {
   const startTls = relay.STARTTLS ?? 'AUTO';
   return {
     host: relay.HOST,

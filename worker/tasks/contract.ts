@@ -1,5 +1,5 @@
 import type { SmtpFact } from '../../mail/index.ts';
-import type { Message, Relay, TaskRecipient } from '../../protocol/index.ts';
+import type { Dkim, Message, Relay, TaskRecipient } from '../../protocol/index.ts';
 
 /** The addresses of one SMTP transaction. `from` is empty for the null sender. */
 export interface Envelope {
@@ -23,25 +23,25 @@ export interface CompiledMessage {
 }
 
 /**
- * Composes the message of a batch. `date` is the Date of every copy, ISO 8601.
+ * Composes the message of a batch. `date` is the Date of every copy, ISO 8601; with `dkim` every copy is signed.
  * Rejects when the message cannot be composed by this worker: the task is then reported as failed for now.
  */
-export type CompileMessage = (message: Message, date: string) => Promise<CompiledMessage>;
+export type CompileMessage = (message: Message, date: string, dkim?: Dkim) => Promise<CompiledMessage>;
 
 /** A session with a relay, logged in. */
 export interface RelaySession {
+  /** Called when the session has become usable while transactions are in flight. Whoever gives it work sets this. */
+  onRoom: () => void;
+  /** Whether a transaction can be begun as far as is known now. */
+  readonly isUsable: boolean;
   /**
-   * Runs one transaction to its end. Never rejects: what went wrong is in the fact. Undefined: the session ended before the relay
-   * had answered anything of it, so it can be sent over another one.
-   *
-   * `hasRoom` is called, at most once, when the session can begin the next transaction although this one has not ended; a session
-   * that never calls it runs one at a time.
+   * Begins a transaction; only while the session is usable. `ended` is called exactly once, possibly before `send` returns. What
+   * went wrong is in the fact; undefined: the session ended before the relay had answered anything of it, and nothing
+   * was sent, so it can be sent over another one.
    */
-  send(envelope: Envelope, bytes: Buffer, hasRoom: () => void): Promise<TransactionFact | undefined>;
+  send(envelope: Envelope, bytes: Buffer, ended: (fact: TransactionFact | undefined) => void): void;
   /** Clears up after the last transaction (RSET when it was refused). False: the session is over. */
   ready(): Promise<boolean>;
-  /** Whether a further transaction can start as far as is known now. */
-  readonly isUsable: boolean;
   /** Ends an idle session in an orderly way (QUIT); resolves when the connection is closed. Never rejects. */
   close(): Promise<void>;
   /** Ends it at once. Running transactions end with what is known of them. */

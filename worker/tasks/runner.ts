@@ -73,7 +73,7 @@ export class TaskRunner {
     );
     const share = task.relay.CONNECTIONS ?? Number.POSITIVE_INFINITY;
     this.#poolOf(task).setLimit(Math.min(this.#options.connections, share));
-    this.#messages.get(`${origin} ${send.BATCH_UUID}`, send.MESSAGE, send.DATE).then(
+    this.#messages.get(`${origin} ${send.BATCH_UUID}`, send).then(
       (message) => {
         task.composed(message);
         this.#pools.get(task.relayKey)?.pump();
@@ -210,6 +210,7 @@ export class TaskRunner {
     // Its last recipient is taken: now there is room for one more task.
     if (task.left === 0) this.#office.changed();
     return {
+      mayBegin: () => task.lease.allows(this.#now()),
       render: () => message.render(recipient),
       settle: (fact) => this.#settle(task, recipient, fact),
     };

@@ -11,7 +11,7 @@ const SENT: TransactionFact = { stage: 'dot', phase: 'replied', reply: '250 ok' 
 class FakeRelay {
   readonly facts: TransactionFact[] = [];
   readonly opens: { resolve: () => void; reject: (error: Error) => void; signal: AbortSignal }[] = [];
-  readonly sends: ((fact: TransactionFact) => void)[] = [];
+  readonly sends: ((fact: TransactionFact | undefined) => void)[] = [];
   /** Jobs that nobody has taken yet. */
   left: number;
   open = 0;
@@ -20,8 +20,14 @@ class FakeRelay {
   now = 0;
   readonly pool: RelayPool;
 
-  constructor(jobs: number) {
+  readonly #depth: number;
+  /** Answer of every job to whether it may still be begun. */
+  mayBegin = true;
+
+  /** @param depth transactions that one session takes at a time */
+  constructor(jobs: number, depth = 1) {
     this.left = jobs;
+    this.#depth = depth;
     const source = {
       waiting: () => this.left,
       take: () => this.#take(),
@@ -36,6 +42,7 @@ class FakeRelay {
     this.left--;
     this.flying++;
     return {
+      mayBegin: () => this.mayBegin,
       render: () => ({ envelope: { from: '', to: '' }, bytes: Buffer.from('x') }),
       settle: (fact) => {
         this.flying--;
@@ -53,16 +60,26 @@ class FakeRelay {
 
   #session(): RelaySession {
     this.most = Math.max(this.most, ++this.open);
-    let isUsable = true;
+    let isOver = false;
+    let flying = 0;
     const end = (): void => {
-      if (isUsable) this.open--;
-      isUsable = false;
+      if (!isOver) this.open--;
+      isOver = true;
     };
+    const depth = this.#depth;
     return {
-      send: () => new Promise((resolve) => this.sends.push(resolve)),
-      ready: async () => isUsable,
+      onRoom: () => {},
+      send: (_envelope, _bytes, ended) => {
+        flying++;
+        this.sends.push((fact) => {
+          flying--;
+          if (fact === undefined) end();
+          ended(fact);
+        });
+      },
+      ready: async () => !isOver,
       get isUsable() {
-        return isUsable;
+        return !isOver && flying < depth;
       },
       close: async () => end(),
       abort: end,

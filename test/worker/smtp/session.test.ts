@@ -4,8 +4,9 @@ import type { Relay } from '../../../protocol/index.ts';
 import { type Sink, startSink } from '../../../sink/sink.ts';
 import { NodemailerSession } from '../../../worker/smtp/session.ts';
 import { setUp } from '../../../worker/smtp/set-up.ts';
+import { offersBy } from '../../../worker/smtp/take-over.ts';
 import { DEFAULT_TIMES, type SmtpTimes } from '../../../worker/smtp/times.ts';
-import { SessionError, type TransactionFact } from '../../../worker/tasks/contract.ts';
+import { type Envelope, SessionError, type TransactionFact } from '../../../worker/tasks/contract.ts';
 import { type ScriptedSmtp, type SmtpScript, startSmtpScript } from '../support/smtp-script.ts';
 import { until } from '../support/until.ts';
 
@@ -39,7 +40,8 @@ const relayOf = (port: number, changes: Partial<Relay> = {}): Relay => ({
 
 async function sessionWith(relay: Relay, times: Partial<SmtpTimes> = {}): Promise<NodemailerSession> {
   const within = { ...DEFAULT_TIMES, ...times };
-  const session = new NodemailerSession(await setUp(relay, { times: within }), within);
+  const connection = await setUp(relay, { times: within });
+  const session = new NodemailerSession(connection, offersBy(connection), within);
   cleanups.push(() => session.close());
   return session;
 }
@@ -53,6 +55,9 @@ const failure = async (relay: Relay, times: Partial<SmtpTimes> = {}): Promise<Tr
     },
   );
 
+const send = (session: NodemailerSession, envelope: Envelope, message: Buffer): Promise<TransactionFact> =>
+  new Promise((resolve) => session.send(envelope, message, resolve));
+
 const to = (address: string) => ({ from: 'news@example.org', to: address });
 
 describe('transactions', () => {
@@ -60,7 +65,7 @@ describe('transactions', () => {
     const sink = await sinkOf({ keepMessages: true });
     const session = await sessionWith(relayOf(sink.port));
     for (let i = 0; i < 3; i++) {
-      expect(await session.send(to(`u${i}@example.net`), MESSAGE)).toMatchObject({
+      expect(await send(session, to(`u${i}@example.net`), MESSAGE)).toMatchObject({
         stage: 'dot',
         phase: 'replied',
       });
@@ -77,7 +82,7 @@ describe('transactions', () => {
     const session = await sessionWith(relayOf(sink.port));
     const large = Buffer.concat([MESSAGE, Buffer.alloc(3_000_000, '0123456789\r\n')]);
     const whole = Buffer.concat([large.subarray(0, large.lastIndexOf('\r\n') + 2)]);
-    expect(await session.send(to('u@example.net'), whole)).toMatchObject({ stage: 'dot', phase: 'replied' });
+    expect(await send(session, to('u@example.net'), whole)).toMatchObject({ stage: 'dot', phase: 'replied' });
     expect(sink.messages[0]?.content.equals(whole)).toBe(true);
   });
 
@@ -88,11 +93,11 @@ describe('transactions', () => {
   ])('after %s the session is cleared and used on', async (address, stage, code) => {
     const sink = await sinkOf();
     const session = await sessionWith(relayOf(sink.port));
-    const fact = await session.send(to(address), MESSAGE);
+    const fact = await send(session, to(address), MESSAGE);
     expect(fact).toMatchObject({ stage, phase: 'replied' });
     expect(fact.reply).toMatch(new RegExp(`^${code}`));
     expect(await session.ready()).toBe(true);
-    expect(await session.send(to('ok@example.net'), MESSAGE)).toMatchObject({
+    expect(await send(session, to('ok@example.net'), MESSAGE)).toMatchObject({
       stage: 'dot',
       phase: 'replied',
     });
@@ -105,10 +110,10 @@ describe('transactions', () => {
       on: (line) => (line === 'RCPT TO:<no@example.net>' ? '550 5.1.1 no' : undefined),
     });
     const session = await sessionWith(relayOf(smtp.port));
-    await session.send(to('no@example.net'), MESSAGE);
+    await send(session, to('no@example.net'), MESSAGE);
     await session.ready();
     expect(smtp.commands.at(-1)).toBe('RSET');
-    await session.send(to('yes@example.net'), MESSAGE);
+    await send(session, to('yes@example.net'), MESSAGE);
     await session.ready();
     expect(smtp.commands.at(-1)).toBe('.');
   });
@@ -116,7 +121,7 @@ describe('transactions', () => {
   test('a 421 ends the session', async () => {
     const sink = await sinkOf();
     const session = await sessionWith(relayOf(sink.port));
-    const fact = await session.send(to('421-a@example.net'), MESSAGE);
+    const fact = await send(session, to('421-a@example.net'), MESSAGE);
     expect(fact.reply).toMatch(/^421/);
     expect(await session.ready()).toBe(false);
     expect(session.isUsable).toBe(false);
@@ -125,7 +130,7 @@ describe('transactions', () => {
   test('a 421 to the dot is a reply to the dot', async () => {
     const smtp = await scriptOf({ on: (line) => (line === '.' ? '421 closing' : undefined) });
     const session = await sessionWith(relayOf(smtp.port));
-    expect(await session.send(to('a@example.net'), MESSAGE)).toMatchObject({
+    expect(await send(session, to('a@example.net'), MESSAGE)).toMatchObject({
       stage: 'dot',
       phase: 'replied',
       reply: '421 closing',
@@ -146,7 +151,7 @@ describe('transactions', () => {
       on: (line) => (line.startsWith(command) ? 'drop' : undefined),
     });
     const session = await sessionWith(relayOf(smtp.port));
-    const fact = await session.send(to('a@example.net'), MESSAGE);
+    const fact = await send(session, to('a@example.net'), MESSAGE);
     expect(fact.phase).toBe(phase);
     expect(fact.reply).toBeUndefined();
     expect(fact.error).toBeTruthy();
@@ -160,7 +165,7 @@ describe('transactions', () => {
       Buffer.from('Subject: x\r\n\r\n'),
       Buffer.alloc(20_000_000, 'xxxxxxxx\r\n'),
     ]);
-    expect(await session.send(to('a@example.net'), large)).toMatchObject({
+    expect(await send(session, to('a@example.net'), large)).toMatchObject({
       stage: 'data',
       phase: 'not-sent',
     });
@@ -173,7 +178,7 @@ describe('transactions', () => {
   ])('a relay that never answers %s is given up: %s', async (when, phase, times) => {
     const smtp = await scriptOf({ on: (line) => (line.startsWith(when) ? '' : undefined) });
     const session = await sessionWith(relayOf(smtp.port), times);
-    const fact = await session.send(to('a@example.net'), MESSAGE);
+    const fact = await send(session, to('a@example.net'), MESSAGE);
     expect(fact).toMatchObject({ phase, error: expect.stringMatching(/no reply within/) });
     expect(session.isUsable).toBe(false);
     await until('the connection is closed', () => smtp.open() === 0);
@@ -182,7 +187,7 @@ describe('transactions', () => {
   test('an aborted transaction ends with what is known of it', async () => {
     const smtp = await scriptOf({ on: (line) => (line === '.' ? '' : undefined) });
     const session = await sessionWith(relayOf(smtp.port));
-    const sending = session.send(to('a@example.net'), MESSAGE);
+    const sending = send(session, to('a@example.net'), MESSAGE);
     await until('the dot came', () => smtp.commands.includes('.'));
     session.abort('the worker stops');
     expect(await sending).toEqual({ stage: 'dot', phase: 'sent-unconfirmed', error: 'the worker stops' });
@@ -199,7 +204,7 @@ describe('transactions', () => {
   test('a reply that is no reply is kept as it came', async () => {
     const sink = await sinkOf();
     const session = await sessionWith(relayOf(sink.port));
-    expect(await session.send(to('garbage-a@example.net'), MESSAGE)).toMatchObject({
+    expect(await send(session, to('garbage-a@example.net'), MESSAGE)).toMatchObject({
       stage: 'rcpt',
       reply: expect.stringMatching(/poems/),
     });
@@ -208,7 +213,7 @@ describe('transactions', () => {
   test('an address beyond ASCII goes out only where SMTPUTF8 is offered', async () => {
     const without = await sinkOf({ smtpUtf8: false });
     const refusing = await sessionWith(relayOf(without.port));
-    expect(await refusing.send(to('joão@example.net'), MESSAGE)).toMatchObject({
+    expect(await send(refusing, to('joão@example.net'), MESSAGE)).toMatchObject({
       stage: 'local',
       error: expect.stringMatching(/SMTPUTF8/),
     });
@@ -216,7 +221,7 @@ describe('transactions', () => {
     expect(without.report().refused).toBe(0);
     const offering = await sinkOf();
     const session = await sessionWith(relayOf(offering.port));
-    expect(await session.send(to('joão@example.net'), MESSAGE)).toMatchObject({
+    expect(await send(session, to('joão@example.net'), MESSAGE)).toMatchObject({
       stage: 'dot',
       phase: 'replied',
     });
@@ -225,7 +230,7 @@ describe('transactions', () => {
   test('a message larger than the relay takes is refused here', async () => {
     const sink = await sinkOf({ maxMessageBytes: 50 });
     const session = await sessionWith(relayOf(sink.port));
-    expect(await session.send(to('a@example.net'), MESSAGE)).toMatchObject({ stage: 'local' });
+    expect(await send(session, to('a@example.net'), MESSAGE)).toMatchObject({ stage: 'local' });
     expect(await session.ready()).toBe(true);
   });
 
@@ -280,7 +285,7 @@ describe('opening a session', () => {
     const fact = await failure(relayOf(sink.port, { USER: 'u', PASS: 'wrong' }));
     expect(fact).toMatchObject({ stage: 'auth', phase: 'replied', reply: expect.stringMatching(/^535/) });
     const session = await sessionWith(relayOf(sink.port, { USER: 'u', PASS: 'right' }));
-    expect(await session.send(to('a@example.net'), MESSAGE)).toMatchObject({ stage: 'dot' });
+    expect(await send(session, to('a@example.net'), MESSAGE)).toMatchObject({ stage: 'dot' });
   });
 });
 
@@ -318,7 +323,7 @@ describe('against another SMTP server', () => {
     const server = await serverOf({ authOptional: false });
     const relay = relayOf(server.port, { VERIFY: false, USER: 'u', PASS: 'right' });
     const session = await sessionWith(relay);
-    expect(await session.send(to('a@example.net'), MESSAGE)).toMatchObject({
+    expect(await send(session, to('a@example.net'), MESSAGE)).toMatchObject({
       stage: 'dot',
       phase: 'replied',
     });
@@ -331,7 +336,7 @@ describe('against another SMTP server', () => {
     const implicit = await serverOf({ authOptional: true, secure: true });
     expect(await failure(relayOf(implicit.port, { SECURE: true }))).toMatchObject({ stage: 'tls' });
     const session = await sessionWith(relayOf(implicit.port, { SECURE: true, VERIFY: false }));
-    expect(await session.send(to('a@example.net'), MESSAGE)).toMatchObject({
+    expect(await send(session, to('a@example.net'), MESSAGE)).toMatchObject({
       stage: 'dot',
       phase: 'replied',
     });
@@ -340,7 +345,7 @@ describe('against another SMTP server', () => {
   test('NEVER leaves the link as it is', async () => {
     const server = await serverOf({ authOptional: true });
     const session = await sessionWith(relayOf(server.port, { STARTTLS: 'NEVER' }));
-    await session.send(to('a@example.net'), MESSAGE);
+    await send(session, to('a@example.net'), MESSAGE);
     expect(server.secure).toEqual([false]);
   });
 });
