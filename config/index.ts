@@ -1,3 +1,4 @@
+export * from './dkim-spec.ts';
 export * from './flags.ts';
 export * from './load.ts';
 export * from './relay-url.ts';

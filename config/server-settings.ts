@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { DkimSpec } from './dkim-spec.ts';
 import { LOG_LEVEL } from './log-level.ts';
 import { RelaySpec } from './relay-url.ts';
 import { duration, type Loaded, onOff, type Setting, token, whole } from './setting.ts';
@@ -85,6 +86,14 @@ export const SERVER_SETTINGS = {
     repeatable: true,
     description:
       'an SMTP server to send through: smtp://user:pass@host:port?name=…&weight=…&connections=… or smtps://…',
+  },
+  dkim: {
+    schema: z.array(DkimSpec).max(1_000),
+    fallback: [] as string[],
+    value: 'DOMAIN:SELECTOR:FILE',
+    repeatable: true,
+    description:
+      'signs mail from that domain and those below it with the private key (PEM, RSA or Ed25519) in the file; published as SELECTOR._domainkey.DOMAIN',
   },
   tokenWorker: { schema: secret, value: 'TOKEN', secret: true, description: 'what workers must show' },
   tokenClient: { schema: secret, value: 'TOKEN', secret: true, description: 'what clients must show' },

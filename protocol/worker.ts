@@ -125,6 +125,14 @@ export const Relay = z.object({
 });
 export type Relay = z.infer<typeof Relay>;
 
+/** How the worker signs the messages of a task (RFC 6376). The key is a secret like the relay's password. */
+export const Dkim = z.object({
+  DOMAIN: z.string().min(1).max(255),
+  SELECTOR: z.string().min(1).max(255),
+  KEY: z.string().max(20_000).describe('private key, PEM'),
+});
+export type Dkim = z.infer<typeof Dkim>;
+
 export const TaskRecipient = z.object({
   SEQ: z.int().nonnegative(),
   ADDRESS: z.string(),
@@ -145,6 +153,7 @@ export const TaskSend = z.object({
   DATE: z.string().describe('the Date of every message of the batch, ISO 8601'),
   MESSAGE: Message,
   RELAY: Relay,
+  DKIM: Dkim.optional().describe('only sent to workers that give their PROTOCOL'),
   RECIPIENTS: z.array(TaskRecipient),
 });
 export type TaskSend = z.infer<typeof TaskSend>;

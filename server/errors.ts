@@ -4,6 +4,7 @@ export type ServerErrorCode =
   | 'CANNOT_LISTEN'
   | 'INSECURE'
   | 'TLS_INVALID'
+  | 'DKIM_INVALID'
   | 'IDENTITY_INVALID';
 
 export class ServerError extends Error {

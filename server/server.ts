@@ -14,6 +14,7 @@ import { drainDispatch, handBack, restoreLeases } from './dispatch/lifecycle.ts'
 import { Results } from './dispatch/results.ts';
 import { WorkerBook, type WorkerEntry } from './dispatch/worker-book.ts';
 import { WorkerSession } from './dispatch/worker-session.ts';
+import { DkimKeys } from './dkim-keys.ts';
 import { checkExposure } from './exposure.ts';
 import { Access } from './gateway/access.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -59,6 +60,7 @@ export function dataFolder(settings: Pick<ServerSettings, 'data' | 'port'>): str
  */
 export async function startServer(settings: ServerSettings, logger: Logger): Promise<RunningServer> {
   checkExposure(settings);
+  const dkim = new DkimKeys(settings.dkim);
   const log = (part: string): Logger => logger.child({ part });
   const folder = dataFolder(settings);
   const now = Date.now;
@@ -113,6 +115,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
     store,
     settled,
     settings: { leaseMs: settings.lease, taskMs: settings.taskSeconds },
+    dkim,
     logger: log('dispatch'),
     now,
     monotonic,

@@ -32,12 +32,13 @@ export class RowCheck {
     if (variables !== undefined && Buffer.byteLength(variables) > MAX_VARIABLES_BYTES) {
       return { ok: false, reason: `its variables are longer than ${MAX_VARIABLES_BYTES} bytes as JSON` };
     }
-    const problem = this.#compiled.checkRecipient({
+    const recipient = {
       address: parsed.address,
       ...(row.NAME === undefined ? {} : { name: row.NAME }),
       // it came as JSON
       ...(row.VARIABLES === undefined ? {} : { variables: row.VARIABLES as TemplateVariables }),
-    });
+    };
+    const problem = this.#compiled.checkRecipient(recipient, parsed);
     if (problem !== undefined) return { ok: false, reason: problem };
     return {
       ok: true,

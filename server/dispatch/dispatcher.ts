@@ -4,6 +4,7 @@ import { parseMailbox } from '../../mail/index.ts';
 import { rangesOf } from '../../protocol/index.ts';
 import type { ActiveBatch, BatchBook } from '../batches/batch-book.ts';
 import type { BatchStore } from '../batches/store.ts';
+import type { DkimKeys } from '../dkim-keys.ts';
 import type { RateMeter } from '../rate-meter.ts';
 import type { RelayBook } from '../relays/relay-book.ts';
 import type { LeaseBook } from './lease-book.ts';
@@ -28,6 +29,7 @@ export interface DispatchContext {
   /** Recipients settled per second. */
   readonly settled: RateMeter;
   readonly settings: DispatchSettings;
+  readonly dkim: DkimKeys;
   readonly logger: Logger;
   /** ms since the epoch. */
   readonly now: () => number;
@@ -168,6 +170,7 @@ export class Dispatcher {
     });
     const relaySettings = relays.settings(relay);
     if (!isReached || relaySettings === undefined) return;
+    const senderDomain = parseMailbox(batch.record.message.FROM).domain;
     worker.line.sendText(
       taskFrame({
         task,
@@ -176,8 +179,9 @@ export class Dispatcher {
         leaseMs: settings.leaseMs,
         date: batch.record.createdAt,
         messageJson: batch.messageJson,
-        senderDomain: parseMailbox(batch.record.message.FROM).domain,
+        senderDomain,
         relay: wireRelay(relaySettings, granted),
+        dkim: worker.full ? this.#context.dkim.for(senderDomain) : undefined,
         recipients: claim.recipients,
       }),
     );

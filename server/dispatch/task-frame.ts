@@ -1,6 +1,6 @@
 import type { RelaySettings } from '../../config/index.ts';
 import { messageIdOf } from '../../mail/index.ts';
-import type { Relay } from '../../protocol/index.ts';
+import type { Dkim, Relay } from '../../protocol/index.ts';
 import type { ClaimedRecipient } from './store.ts';
 
 /** What a relay looks like in a task. */
@@ -30,6 +30,7 @@ export interface TaskParts {
   readonly messageJson: string;
   readonly senderDomain: string;
   readonly relay: Relay;
+  readonly dkim: Dkim | undefined;
   readonly recipients: readonly ClaimedRecipient[];
 }
 
@@ -44,6 +45,7 @@ export function taskFrame(parts: TaskParts): string {
     LEASE_S: parts.leaseMs / 1000,
     DATE: new Date(parts.date).toISOString(),
     RELAY: parts.relay,
+    DKIM: parts.dkim,
   });
   return `${head.slice(0, -1)},"MESSAGE":${parts.messageJson},"RECIPIENTS":[${recipients}]}`;
 }

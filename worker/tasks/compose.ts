@@ -1,12 +1,16 @@
-import { compileMessage, specOf, type TemplateVariables } from '../../mail/index.ts';
-import type { Message, TaskRecipient } from '../../protocol/index.ts';
+import { compileMessage, dkimSigner, specOf, type TemplateVariables } from '../../mail/index.ts';
+import type { Dkim, Message, TaskRecipient } from '../../protocol/index.ts';
 import type { CompiledMessage, RenderedMessage } from './contract.ts';
 
-/** Composes with `mail/`. Rejects with its MessageError, which names the field that is wrong. */
-export async function compose(message: Message, date: string): Promise<CompiledMessage> {
+/** Composes with `mail/`. Rejects with its MessageError or DkimError, which say what is wrong. */
+export async function compose(message: Message, date: string, dkim?: Dkim): Promise<CompiledMessage> {
   const compiled = compileMessage(specOf(message));
   const from = compiled.from.address;
   const sentAt = new Date(date);
+  const sign =
+    dkim === undefined
+      ? undefined
+      : dkimSigner({ domain: dkim.DOMAIN, selector: dkim.SELECTOR, key: dkim.KEY });
   return {
     render(recipient: TaskRecipient): RenderedMessage {
       const { bytes, to } = compiled.render({
@@ -17,7 +21,10 @@ export async function compose(message: Message, date: string): Promise<CompiledM
         messageId: recipient.MESSAGE_ID,
         date: sentAt,
       });
-      return { envelope: { from, to }, bytes };
+      return {
+        envelope: { from, to },
+        bytes: sign === undefined ? bytes : Buffer.concat([sign(bytes), bytes]),
+      };
     },
   };
 }

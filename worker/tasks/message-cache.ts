@@ -1,8 +1,11 @@
-import type { Message } from '../../protocol/index.ts';
+import type { TaskSend } from '../../protocol/index.ts';
 import type { CompiledMessage, CompileMessage } from './contract.ts';
 
 /** Messages kept ready: a worker has two tasks at a time, and small batches take turns. */
 const MAX_MESSAGES = 8;
+
+/** What is the same for all mails of a task. */
+type Letter = Pick<TaskSend, 'MESSAGE' | 'DATE' | 'DKIM'>;
 
 /** Composed messages by batch, the least recently used one is forgotten first. */
 export class MessageCache {
@@ -14,9 +17,9 @@ export class MessageCache {
   }
 
   /** @param key names server and batch: within it the message never changes. */
-  get(key: string, message: Message, date: string): Promise<CompiledMessage> {
+  get(key: string, { MESSAGE, DATE, DKIM }: Letter): Promise<CompiledMessage> {
     const known = this.#messages.get(key);
-    const compiled = known ?? this.#compile(message, date);
+    const compiled = known ?? this.#compile(MESSAGE, DATE, DKIM);
     this.#messages.delete(key);
     this.#messages.set(key, compiled);
     if (known === undefined) {

@@ -9,6 +9,7 @@ import { LeaseBook } from '../../../server/dispatch/lease-book.ts';
 import { Results } from '../../../server/dispatch/results.ts';
 import type { Claim, ClaimRequest, Expiry, Settlement } from '../../../server/dispatch/store.ts';
 import { WorkerBook, WorkerEntry, type WorkerLine } from '../../../server/dispatch/worker-book.ts';
+import { DkimKeys } from '../../../server/dkim-keys.ts';
 import { RateMeter } from '../../../server/rate-meter.ts';
 import { RelayBook } from '../../../server/relays/relay-book.ts';
 import { StoreError } from '../../../server/store/errors.ts';
@@ -110,6 +111,7 @@ export class MemoryDispatch {
       },
       settled: new RateMeter(),
       settings: { leaseMs: 10_000, taskMs: 2_000 },
+      dkim: new DkimKeys([]),
       logger,
       now,
       monotonic: now,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { CompiledMessage } from '../../../worker/tasks/contract.ts';
 import { MessageCache } from '../../../worker/tasks/message-cache.ts';
 
-const MESSAGE = { FROM: 'a@example.org', SUBJECT: 's', TEXT: 't' };
+const LETTER = { MESSAGE: { FROM: 'a@example.org', SUBJECT: 's', TEXT: 't' }, DATE: '' };
 
 test('a batch is composed once while it is in use, and the oldest ones are forgotten', async () => {
   let compositions = 0;
@@ -10,14 +10,14 @@ test('a batch is composed once while it is in use, and the oldest ones are forgo
     compositions++;
     return {} as CompiledMessage;
   });
-  await cache.get('a', MESSAGE, '');
-  await cache.get('a', MESSAGE, '');
+  await cache.get('a', LETTER);
+  await cache.get('a', LETTER);
   expect(compositions).toBe(1);
-  for (let i = 0; i < 7; i++) await cache.get(`b${i}`, MESSAGE, '');
-  await cache.get('a', MESSAGE, '');
+  for (let i = 0; i < 7; i++) await cache.get(`b${i}`, LETTER);
+  await cache.get('a', LETTER);
   expect(compositions).toBe(8);
-  await cache.get('c', MESSAGE, '');
-  await cache.get('b0', MESSAGE, '');
+  await cache.get('c', LETTER);
+  await cache.get('b0', LETTER);
   expect(compositions).toBe(10);
 });
 
@@ -27,7 +27,7 @@ test('a failure is not remembered', async () => {
     if (fails) throw new Error('not now');
     return {} as CompiledMessage;
   });
-  await expect(cache.get('a', MESSAGE, '')).rejects.toThrow('not now');
+  await expect(cache.get('a', LETTER)).rejects.toThrow('not now');
   fails = false;
-  await cache.get('a', MESSAGE, '');
+  await cache.get('a', LETTER);
 });
