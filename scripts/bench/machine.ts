@@ -11,7 +11,7 @@ import {
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { STORES } from './mutirao.ts';
+import { STORES } from './contenders/stores.ts';
 import { spreadOf } from './statistics.ts';
 
 /** What a reader must know to compare. */
@@ -23,7 +23,6 @@ export interface Machine {
   readonly node: string;
   readonly nodemailer: string;
   readonly mutirao: string;
-  readonly sink: string;
   /** The stores are on a file system in memory, where making things durable costs nothing. */
   readonly storeInMemory: boolean;
   /** What making one page durable takes where the stores are, ms: it differs by a hundred times between disks. */
@@ -35,7 +34,7 @@ const TMPFS = 0x01021994;
 /** Enough for a median, short enough for a slow disk. */
 const SYNCS = 15;
 
-export function machineOf(sink: string): Machine {
+export function machineOf(): Machine {
   const require = createRequire(import.meta.url);
   const nodemailer = join(require.resolve('nodemailer'), '..', '..', '..', 'package.json');
   mkdirSync(STORES, { recursive: true });
@@ -47,7 +46,6 @@ export function machineOf(sink: string): Machine {
     node: process.version,
     nodemailer: versionOf(nodemailer),
     mutirao: versionOf(join(import.meta.dirname, '..', '..', 'package.json')),
-    sink,
     storeInMemory: statfsSync(STORES).type === TMPFS,
     syncMs: Math.round(syncMsIn(STORES) * 100) / 100,
   };

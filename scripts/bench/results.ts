@@ -1,5 +1,5 @@
-import type { CpuByPart, Sample } from './contender.ts';
-import { ratiosOf, type Spread, spreadOf } from './statistics.ts';
+import type { CpuByPart, Sample } from './contenders/contender.ts';
+import { ratiosOf, rounded, type Spread, spreadOf } from './statistics.ts';
 
 /** All rounds of one contender with one size of mail. */
 export interface Rounds {
@@ -16,38 +16,41 @@ export interface ResultRow {
   readonly mailsPerSecond: number;
   readonly mailsPerSecondMin: number;
   readonly mailsPerSecondMax: number;
-  /** Of `CHARGED` parts together. */
+  /** All parts together that are charged. */
   readonly cpuMicrosPerMail: number | null;
   readonly cpuMicrosPerMailMin: number | null;
   readonly cpuMicrosPerMailMax: number | null;
   readonly cpuByPart: CpuByPart | null;
   readonly rssMB: number | null;
   readonly rssByPart: CpuByPart | null;
-  /** Rate over that of the contender named `BASE` in the same round. */
-  readonly timesPool: number | null;
-  readonly timesPoolMin: number | null;
-  readonly timesPoolMax: number | null;
+  /** Rate over that of each of `BASES` in the same round, where it took part. */
+  readonly times: Readonly<Record<string, Spread>>;
   readonly rounds: number;
 }
 
-/** The rival that the others are compared with. */
-export const BASE = 'nodemailer-pool';
+/** Those that the others are compared with. */
+export const BASES = ['nodemailer-pool', 'bullmq', 'smtp-source'];
 
 /** The client's time is shown and not charged: it makes up the recipients and reads its progress, as any program would. */
 const UNCHARGED = 'client';
 
 export function rowsOf(all: readonly Rounds[]): ResultRow[] {
   return all.map((rounds) => {
-    const base = all.find(({ name, bytes }) => name === BASE && bytes === rounds.bytes);
-    return rowOf(rounds, base);
+    const sameSize = all.filter(({ bytes }) => bytes === rounds.bytes);
+    return rowOf(
+      rounds,
+      sameSize.filter(({ name }) => BASES.includes(name)),
+    );
   });
 }
 
-function rowOf({ name, bytes, samples, peakRssMB }: Rounds, base: Rounds | undefined): ResultRow {
+function rowOf({ name, bytes, samples, peakRssMB }: Rounds, bases: readonly Rounds[]): ResultRow {
   const rate = spreadOf(samples.map(rateOf));
   const cpu = cpuOf(samples);
-  const ratios = base === undefined ? [] : ratiosOf(samples.map(rateOf), base.samples.map(rateOf));
-  const times = ratios.length === 0 ? undefined : spreadOf(ratios);
+  const times = bases.map((base) => [
+    base.name,
+    rounded(spreadOf(ratiosOf(samples.map(rateOf), base.samples.map(rateOf))), 2),
+  ]);
   return {
     name,
     bytes,
@@ -60,9 +63,7 @@ function rowOf({ name, bytes, samples, peakRssMB }: Rounds, base: Rounds | undef
     cpuByPart: cpu === undefined ? null : mapped(cpu.byPart, ({ median }) => tenth(median) ?? 0),
     rssMB: peakRssMB === undefined ? null : Math.round(sum(Object.values(peakRssMB))),
     rssByPart: peakRssMB === undefined ? null : mapped(peakRssMB, Math.round),
-    timesPool: hundredth(times?.median),
-    timesPoolMin: hundredth(times?.min),
-    timesPoolMax: hundredth(times?.max),
+    times: Object.fromEntries(times),
     rounds: samples.length,
   };
 }
@@ -96,5 +97,3 @@ function mapped<From, To>(
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const tenth = (value: number | undefined): number | null =>
   value === undefined ? null : Math.round(value * 10) / 10;
-const hundredth = (value: number | undefined): number | null =>
-  value === undefined ? null : Math.round(value * 100) / 100;

@@ -25,3 +25,17 @@ export function ratiosOf(values: readonly number[], base: readonly number[]): nu
     return other === undefined ? [] : [value / other];
   });
 }
+
+/** The least value that `share` (0 to 1) of all values do not exceed. @throws RangeError without values */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+  if (value === undefined) throw new RangeError('nothing was measured');
+  return value;
+}
+
+/** All three figures rounded to so many decimals. */
+export function rounded({ median, min, max }: Spread, decimals: number): Spread {
+  const round = (value: number): number => Number(value.toFixed(decimals));
+  return { median: round(median), min: round(min), max: round(max) };
+}

@@ -14,9 +14,24 @@ export function cpuMicrosOfStat(stat: string): number {
   return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1e6;
 }
 
+/** cutime and cstime: of all children that have ended and been waited for, µs. */
+export function endedChildrenMicrosOfStat(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND) * 1e6;
+}
+
 /** VmHWM of /proc/PID/status, the highest resident memory so far, MB. */
 export function peakRssMBOfStatus(status: string): number {
-  const match = /^VmHWM:\s+(\d+) kB$/m.exec(status);
+  return megabytesOf(status, 'VmHWM');
+}
+
+/** VmRSS, the resident memory now, MB. */
+export function rssMBOfStatus(status: string): number {
+  return megabytesOf(status, 'VmRSS');
+}
+
+function megabytesOf(status: string, field: string): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status);
   return match === null ? Number.NaN : Number(match[1]) / 1024;
 }
 
@@ -26,6 +41,15 @@ export function cpuMicrosOf(pids: readonly number[]): number | undefined {
 
 export function peakRssMBOf(pids: readonly number[]): number | undefined {
   return sumOf(pids, 'status', peakRssMBOfStatus);
+}
+
+export function rssMBOf(pids: readonly number[]): number | undefined {
+  return sumOf(pids, 'status', rssMBOfStatus);
+}
+
+/** Of our own children that have ended: what a program cost that is gone before one can look. */
+export function cpuMicrosOfEnded(): number | undefined {
+  return sumOf([process.pid], 'stat', endedChildrenMicrosOfStat);
 }
 
 function sumOf(pids: readonly number[], file: string, read: (text: string) => number): number | undefined {

@@ -1,26 +1,30 @@
-/** The process of a rival: `main.ts NAME HOST PORT CONNECTIONS`. Takes loads from its parent, answers the seconds each took. */
-import type { Load, Relay } from '../contender.ts';
-import { sendByConnections } from './connection.ts';
-import { sendByPool } from './pool.ts';
+/** The process of a rival: `main.ts NAME HOST PORT CONNECTIONS [DKIM]`. Takes loads from its parent, answers the seconds each took. */
+import type { Load, Relay } from '../contenders/contender.ts';
+import { connectionSender } from './connection.ts';
+import { type PoolDkim, poolSender } from './pool.ts';
 
 export type RivalName = 'nodemailer-pool' | 'nodemailer-connection';
 
-/** Sends the load; rejects when a mail is refused. */
-export type Send = (load: Load, relay: Relay, connections: number) => Promise<void>;
+/** Makes what sends loads; that rejects when a mail is refused. */
+type OpenSender = (relay: Relay, connections: number, dkim?: PoolDkim) => (load: Load) => Promise<void>;
 
-const RIVALS: Readonly<Record<RivalName, Send>> = {
-  'nodemailer-pool': sendByPool,
-  'nodemailer-connection': sendByConnections,
+const RIVALS: Readonly<Record<RivalName, OpenSender>> = {
+  'nodemailer-pool': poolSender,
+  'nodemailer-connection': connectionSender,
 };
 
-const [name, host = '', port, connections] = process.argv.slice(2);
-const send = RIVALS[name as RivalName];
+const [name, host = '', port, connections, dkim] = process.argv.slice(2);
+const send = RIVALS[name as RivalName](
+  { host, port: Number(port) },
+  Number(connections),
+  dkim === undefined ? undefined : (JSON.parse(dkim) as PoolDkim),
+);
 
 process.on('message', (load: Load) => void round(load));
 process.send?.('ready');
 
 async function round(load: Load): Promise<void> {
   const startedAt = performance.now();
-  await send(load, { host, port: Number(port) }, Number(connections));
+  await send(load);
   process.send?.((performance.now() - startedAt) / 1000);
 }

@@ -1,12 +1,23 @@
+import { readFileSync } from 'node:fs';
 import { createTransport } from 'nodemailer';
-import type { Load, Relay } from '../contender.ts';
-import { fill, readersOf } from '../letter.ts';
+import type { Load, Relay } from '../contenders/contender.ts';
+import { fill, type Letter, type Reader, readersOf } from '../letter.ts';
 
 /** Mails given to the pool and not yet sent, per connection: enough that no connection ever waits for the next. */
-const QUEUED_PER_CONNECTION = 3;
+export const QUEUED_PER_CONNECTION = 3;
+
+/** Whose mail is signed with which key (RSA: nodemailer knows no other). */
+export interface PoolDkim {
+  readonly domain: string;
+  readonly selector: string;
+  readonly keyFile: string;
+}
+
+/** Composes and sends one mail. @throws when it is refused */
+export type SendOne = (letter: Letter, reader: Reader) => Promise<void>;
 
 /** nodemailer as one uses it for bulk: a pool of kept connections, a mail per recipient, composed by nodemailer. */
-export async function sendByPool({ mails, letter }: Load, relay: Relay, connections: number): Promise<void> {
+export function openPool(relay: Relay, connections: number, dkim?: PoolDkim): SendOne {
   const pool = createTransport({
     pool: true,
     host: relay.host,
@@ -15,19 +26,39 @@ export async function sendByPool({ mails, letter }: Load, relay: Relay, connecti
     // Its default would close a connection after 100 mails.
     maxMessages: Number.POSITIVE_INFINITY,
     ignoreTLS: true,
+    ...(dkim === undefined
+      ? {}
+      : {
+          dkim: {
+            domainName: dkim.domain,
+            keySelector: dkim.selector,
+            privateKey: readFileSync(dkim.keyFile, 'utf8'),
+          },
+        }),
   });
-  const readers = readersOf(mails);
-  const sendSome = async (): Promise<void> => {
-    for (const reader of readers) {
-      await pool.sendMail({
-        from: letter.from,
-        to: reader.address,
-        subject: fill(letter.subject, reader),
-        text: fill(letter.text, reader),
-        html: fill(letter.html, reader),
-      });
-    }
+  return async (letter, reader) => {
+    await pool.sendMail({
+      from: letter.from,
+      to: reader.address,
+      subject: fill(letter.subject, reader),
+      text: fill(letter.text, reader),
+      html: fill(letter.html, reader),
+    });
   };
-  await Promise.all(Array.from({ length: connections * QUEUED_PER_CONNECTION }, sendSome));
-  pool.close();
+}
+
+/** A loop over all readers, several mails at a time. The pool stays open for the next load. */
+export function poolSender(
+  relay: Relay,
+  connections: number,
+  dkim?: PoolDkim,
+): (load: Load) => Promise<void> {
+  const send = openPool(relay, connections, dkim);
+  return async ({ mails, letter }) => {
+    const readers = readersOf(mails);
+    const sendSome = async (): Promise<void> => {
+      for (const reader of readers) await send(letter, reader);
+    };
+    await Promise.all(Array.from({ length: connections * QUEUED_PER_CONNECTION }, sendSome));
+  };
 }

@@ -46,13 +46,26 @@ describe('the results', () => {
 
   it('compare with the pool round by round, not median with median', () => {
     const [ours, pool] = rowsOf([OURS, POOL]);
-    expect(ours).toMatchObject({ timesPool: 2, timesPoolMin: 2, timesPoolMax: 4 });
-    expect(pool).toMatchObject({ timesPool: 1, timesPoolMin: 1, timesPoolMax: 1 });
+    expect(ours?.times).toEqual({ 'nodemailer-pool': { median: 2, min: 2, max: 4 } });
+    expect(pool?.times).toEqual({ 'nodemailer-pool': { median: 1, min: 1, max: 1 } });
+  });
+
+  it('compare with everybody who is a mark, by name', () => {
+    const samples = [{ mails: 1000, seconds: 1, cpuMicros: undefined }];
+    const [ours] = rowsOf([
+      OURS,
+      POOL,
+      { ...POOL, name: 'bullmq', samples },
+      { ...POOL, name: 'smtp-source', samples },
+      { ...POOL, name: 'nodemailer-connection', samples },
+    ]);
+    expect(Object.keys(ours?.times ?? {})).toEqual(['nodemailer-pool', 'bullmq', 'smtp-source']);
+    expect(ours?.times.bullmq).toEqual({ median: 2, min: 2, max: 2 });
   });
 
   it('compare only mail of the same size', () => {
     const [large] = rowsOf([{ ...OURS, bytes: 102_400 }, POOL]);
-    expect(large?.timesPool).toBeNull();
+    expect(large?.times).toEqual({});
   });
 
   it('do without processor time and memory where the system does not tell', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { allowsRound } from '../../../scripts/bench/budget.ts';
-import { ratiosOf, spreadOf } from '../../../scripts/bench/statistics.ts';
+import { quantile, ratiosOf, rounded, spreadOf } from '../../../scripts/bench/statistics.ts';
 
 describe('the spread of several rounds', () => {
   it('has the middle value of an odd number, whatever their order', () => {
@@ -28,6 +28,28 @@ describe('the spread of several rounds', () => {
 
   it('is not made up where nothing was measured', () => {
     expect(() => spreadOf([])).toThrow(RangeError);
+  });
+});
+
+describe('a quantile', () => {
+  const values = Array.from({ length: 100 }, (_, i) => 100 - i);
+
+  it('is a value that was measured', () => {
+    expect([0, 0.5, 0.99, 1].map((share) => quantile(values, share))).toEqual([1, 50, 99, 100]);
+  });
+
+  it('of few values is the greatest', () => {
+    expect(quantile([7, 3], 0.99)).toBe(7);
+  });
+
+  it('is not made up where nothing was measured', () => {
+    expect(() => quantile([], 0.5)).toThrow(RangeError);
+  });
+});
+
+describe('rounding', () => {
+  it('rounds all three figures', () => {
+    expect(rounded({ median: 1.256, min: 0.004, max: 10 }, 2)).toEqual({ median: 1.26, min: 0, max: 10 });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Letter } from './letter.ts';
+import type { Letter } from '../letter.ts';
 
 /** Where every contender sends to. */
 export interface Relay {
@@ -6,7 +6,7 @@ export interface Relay {
   readonly port: number;
 }
 
-/** What everybody is given to do in a round. */
+/** What a contender is given to do in a round. */
 export interface Load {
   readonly mails: number;
   readonly letter: Letter;
@@ -27,10 +27,16 @@ export interface Sample {
 /** Something that sends mail: started once, then called round by round, so that its code is as warm as in a long run. */
 export interface Contender {
   readonly name: string;
+  /** @throws Unavailable where it cannot take part on this machine */
   start(): Promise<void>;
-  /** Sends the load. @throws when not every mail was accepted */
+  /** Sends the load, over connections that stay open for the next where the contender can keep them. @throws when not every mail was accepted */
   round(load: Load): Promise<Sample>;
   /** Highest memory in use since the start, by part, MB; undefined where the system does not tell. */
   peakRssMB(): CpuByPart | undefined;
   stop(): Promise<void>;
+}
+
+/** What would be measured cannot be had on this machine; the message says why. */
+export class Unavailable extends Error {
+  readonly code = 'UNAVAILABLE';
 }

@@ -1,0 +1,54 @@
+import type { Bench, Findings } from '../bench.ts';
+import { BullMq } from '../contenders/bullmq.ts';
+import { Mutirao } from '../contenders/mutirao.ts';
+import { Rival } from '../contenders/rival.ts';
+import { SmtpSource } from '../contenders/smtp-source.ts';
+import { startSink } from '../relays/sink.ts';
+import { rowsOf } from '../results.ts';
+import { partsOf, tableOf } from '../table.ts';
+import { type Entrant, type Turns, takeTurns } from './taking-turns.ts';
+
+/** Mails that everybody sends before the first round, so that nobody is measured while compiling. */
+const WARM_UP_MAILS = 2_000;
+/** Those who compose every mail by itself take four and more times as long. */
+const SLOW = 0.25;
+/** Mail above this size is sent in smaller numbers, unless the number was asked for. */
+const SMALL_BYTES = 10_240;
+
+/** Everybody side by side, sending to a sink that is near. */
+export async function compare(bench: Bench): Promise<Findings> {
+  const { options, say } = bench;
+  const { mails, connections, processes, offline } = options;
+  const sink = await startSink({ offline });
+  try {
+    say(`sink: ${sink.name}`);
+    say(`${mails} mails a round, ${connections} connections, worker processes: ${processes}`);
+    const all: Turns[] = [];
+    for (const bytes of options.bytes) {
+      const entrants: Entrant[] = [
+        { contender: new Mutirao({ relay: sink, processes, connections }), share: 1 },
+        { contender: new Rival('nodemailer-pool', sink, connections), share: SLOW },
+        { contender: new Rival('nodemailer-connection', sink, connections), share: 1 },
+        { contender: new BullMq(sink, connections, { offline }), share: SLOW },
+        { contender: new SmtpSource(sink, connections, { offline }), share: 1 },
+      ];
+      const fewer = options.mailsGiven ? 1 : Math.max(1, bytes / SMALL_BYTES);
+      const load = {
+        bytes,
+        mails: Math.round(mails / fewer),
+        warmUpMails: Math.round(WARM_UP_MAILS / fewer),
+      };
+      all.push(await takeTurns(bench, entrants, load));
+    }
+    const rows = rowsOf(all.flatMap(({ rounds }) => rounds));
+    return {
+      sink: sink.name,
+      settings: { mails, connections, processes },
+      rows,
+      table: [...tableOf(rows), '', ...partsOf(rows)],
+      skipped: all[0]?.skipped,
+    };
+  } finally {
+    await sink.stop();
+  }
+}
