@@ -31,8 +31,11 @@ export interface ResultRow {
 /** Those that the others are compared with. */
 export const BASES = ['nodemailer-pool', 'bullmq', 'smtp-source'];
 
-/** The client's time is shown and not charged: it makes up the recipients and reads its progress, as any program would. */
-const UNCHARGED = 'client';
+/**
+ * Shown and not charged: the client, which makes up the recipients and reads its progress, as any program would; and the sink, whose
+ * time shows how much of the machine it takes away.
+ */
+const UNCHARGED: ReadonlySet<string> = new Set(['client', 'sink']);
 
 export function rowsOf(all: readonly Rounds[]): ResultRow[] {
   return all.map((rounds) => {
@@ -80,7 +83,7 @@ function cpuOf(
     perMail.push(mapped(cpuMicros, (micros) => micros / mails));
   }
   const parts = Object.keys(perMail[0] ?? {});
-  const charged = parts.filter((part) => part !== UNCHARGED);
+  const charged = parts.filter((part) => !UNCHARGED.has(part));
   return {
     total: spreadOf(perMail.map((cost) => sum(charged.map((part) => cost[part] ?? 0)))),
     byPart: Object.fromEntries(parts.map((part) => [part, spreadOf(perMail.map((cost) => cost[part] ?? 0))])),

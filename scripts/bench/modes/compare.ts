@@ -8,12 +8,13 @@ import { rowsOf } from '../results.ts';
 import { partsOf, tableOf } from '../table.ts';
 import { type Entrant, type Turns, takeTurns } from './taking-turns.ts';
 
-/** Mails that everybody sends before the first round, so that nobody is measured while compiling. */
-const WARM_UP_MAILS = 2_000;
-/** Those who compose every mail by itself take four and more times as long. */
-const SLOW = 0.25;
+/** Part of a round that everybody sends before the first, so that nobody is measured while compiling. */
+const WARM_UP = 0.5;
+/** Those who compose every mail by themselves are ten and more times slower; less so with large mail. */
+const SLOW = 0.05;
+const SLOW_WITH_LARGE = 0.25;
 /** Mail above this size is sent in smaller numbers, unless the number was asked for. */
-const SMALL_BYTES = 10_240;
+const SMALL_BYTES = 4_096;
 
 /** Everybody side by side, sending to a sink that is near. */
 export async function compare(bench: Bench): Promise<Findings> {
@@ -25,20 +26,17 @@ export async function compare(bench: Bench): Promise<Findings> {
     say(`${mails} mails a round, ${connections} connections, worker processes: ${processes}`);
     const all: Turns[] = [];
     for (const bytes of options.bytes) {
+      const slow = bytes > SMALL_BYTES ? SLOW_WITH_LARGE : SLOW;
       const entrants: Entrant[] = [
         { contender: new Mutirao({ relay: sink, processes, connections }), share: 1 },
-        { contender: new Rival('nodemailer-pool', sink, connections), share: SLOW },
+        { contender: new Rival('nodemailer-pool', sink, connections), share: slow },
         { contender: new Rival('nodemailer-connection', sink, connections), share: 1 },
-        { contender: new BullMq(sink, connections, { offline }), share: SLOW },
+        { contender: new BullMq(sink, connections, { offline }), share: slow },
         { contender: new SmtpSource(sink, connections, { offline }), share: 1 },
       ];
       const fewer = options.mailsGiven ? 1 : Math.max(1, bytes / SMALL_BYTES);
-      const load = {
-        bytes,
-        mails: Math.round(mails / fewer),
-        warmUpMails: Math.round(WARM_UP_MAILS / fewer),
-      };
-      all.push(await takeTurns(bench, entrants, load));
+      const load = { bytes, mails: Math.round(mails / fewer), warmUp: WARM_UP };
+      all.push(await takeTurns(bench, entrants, load, sink.pid));
     }
     const rows = rowsOf(all.flatMap(({ rounds }) => rounds));
     return {

@@ -7,7 +7,7 @@ import { rounded, type Spread } from '../statistics.ts';
 import { figure, range, textTable } from '../text-table.ts';
 import { takeTurns } from './taking-turns.ts';
 
-const WARM_UP_MAILS = 200;
+const WARM_UP = 0.2;
 /** The pool takes two and more times as long. */
 const POOL_SHARE = 0.25;
 const POOL = BASES[0] ?? '';
@@ -35,7 +35,7 @@ export async function measureLatency(bench: Bench): Promise<Findings> {
         },
         { contender: new Rival('nodemailer-pool', pipelining, connections), share: POOL_SHARE },
       ],
-      { bytes: bytes[0] ?? 0, mails, warmUpMails: WARM_UP_MAILS },
+      { bytes: bytes[0] ?? 0, mails, warmUp: WARM_UP },
     );
     const rows = rowsOf(rounds).map((row): LatencyRow => {
       const { mailsPerSecond: median, mailsPerSecondMin: min, mailsPerSecondMax: max } = row;

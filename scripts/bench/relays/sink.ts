@@ -10,6 +10,7 @@ const BACKLOG = 1_024;
 export interface BenchSink extends Relay {
   /** Which one it is. */
   readonly name: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -31,6 +32,7 @@ export async function ownSink(args: readonly string[] = []): Promise<BenchSink> 
     name: ["Mutirão's own sink (Node.js)", ...args].join(' '),
     host,
     port: Number(port),
+    pid: sink.pid,
     stop: async () => void (await sink.stop('SIGINT')),
   };
 }
@@ -43,5 +45,5 @@ async function smtpSink(options: { readonly offline: boolean }): Promise<BenchSi
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const args = [...user, '-m', String(BACKLOG), `${host}:${port}`, String(BACKLOG)];
   const server = await ForeignServer.start('smtp-sink', program, args, host, port);
-  return { name: "Postfix's smtp-sink", host, port, stop: () => server.stop() };
+  return { name: "Postfix's smtp-sink", host, port, pid: server.pid, stop: () => server.stop() };
 }
