@@ -32,12 +32,63 @@ describe('the link', () => {
     await new Promise((resolve) => https.close(resolve));
   });
 
-  test('a home that refuses it is told about once a try, and tried on', async () => {
+  test('a home that refuses it is told about once, in one line, and tried on until it takes it', async () => {
+    let refuses = true;
+    const server = await harness.server({
+      react: (visit) => {
+        const ERROR = { CODE: 'UNAUTHORIZED', MESSAGE: 'the token is not right' };
+        visit.send(refuses ? { STATUS: 'NACK', ERROR } : { TASK: 'NO_TASK' });
+      },
+    });
+    harness.worker([server.url]);
+    await server.visit(4);
+    refuses = false;
+    await until('it is taken', () => harness.log.has('the server takes this worker now'));
+    const loud = harness.log.lines.filter((line) => line.level !== 'debug');
+    expect(loud.map((line) => line.message)).toEqual([
+      'worker starts',
+      'connected',
+      'the server refuses this worker: look at its token; trying on',
+      'the server takes this worker now',
+    ]);
+    expect(loud[2]?.fields.reason).toBe('UNAUTHORIZED: the token is not right');
+  });
+
+  test('a home that refuses it by closing is told about once', async () => {
     const server = await harness.server({ react: (visit) => visit.socket.close(4401) });
     harness.worker([server.url]);
-    await server.visit(3);
+    await server.visit(4);
     const refusals = harness.log.lines.filter((line) => line.level === 'error');
+    expect(refusals.length).toBe(1);
     expect(refusals[0]?.message).toMatch(/token/);
+  });
+
+  test('results are kept however often the server refuses the worker itself', async () => {
+    let refuses = false;
+    const server = await harness.server({
+      acks: false,
+      react: (visit, message) => {
+        const ERROR = { CODE: 'UNAUTHORIZED', MESSAGE: 'the token is not right' };
+        if (refuses) visit.send({ STATUS: 'NACK', ERROR });
+        else if (server.visits.length === 1) {
+          if (message.STATUS !== undefined) {
+            refuses = true;
+            visit.socket.terminate();
+          }
+        } else if (message.STATUS === undefined) visit.send({ TASK: 'NO_TASK' });
+        else visit.send({ STATUS: 'ACK', TASK_UUID: message.TASK_UUID });
+      },
+    });
+    const sink = await harness.sink();
+    const worker = harness.worker([server.url]);
+    const first = await server.visit();
+    first.send(taskOf('t1', sink.port, people(1)));
+    await server.visit(9);
+    refuses = false;
+    await until('nothing is held', () => worker.snapshot().tasks === 0);
+    const last = server.visits.find((visit) => visit !== first && visit.sent.length > 0);
+    expect(last?.sent).toEqual([0]);
+    expect(harness.log.has('the server refuses a report of this task: it is given up')).toBe(false);
   });
 
   test('a lost link is made again with the same identity', async () => {

@@ -79,6 +79,8 @@ export class Journey {
   #wasThere = false;
   #openedAt = 0;
   #saidUnreachable = false;
+  /** Servers that refused this worker and have not taken it since: they are tried on, but only debug lines tell. */
+  readonly #refusedBy = new Set<string>();
   #connectTimer: NodeJS.Timeout | undefined;
   #departTimer: NodeJS.Timeout | undefined;
   #crossingTimer: NodeJS.Timeout | undefined;
@@ -181,6 +183,7 @@ export class Journey {
       },
       {
         open: () => this.#opened(url),
+        good: () => this.#taken(url),
         message: (message) => this.#received(url, message),
         end: (end) => this.#ended(url, end),
       },
@@ -192,9 +195,15 @@ export class Journey {
   #opened(url: string): void {
     this.#openedAt = this.#now();
     this.#saidUnreachable = false;
-    this.#logger.info({ server: url, borrowed: this.#place.kind === 'away' }, 'connected');
+    const fields = { server: url, borrowed: this.#place.kind === 'away' };
+    if (this.#refusedBy.has(url)) this.#logger.debug(fields, 'connected');
+    else this.#logger.info(fields, 'connected');
     this.#traveller.arrived(url);
     if (this.#state === 'home' && this.#place.index !== 0) this.#scoutHome();
+  }
+
+  #taken(url: string): void {
+    if (this.#refusedBy.delete(url)) this.#logger.info({ server: url }, 'the server takes this worker now');
   }
 
   #received(url: string, message: ServerToWorker): void {
@@ -251,7 +260,7 @@ export class Journey {
   #ended(url: string, end: LinkEnd): void {
     this.#link = undefined;
     if (end.wasOpen) {
-      this.#logger.info({ server: url, reason: end.reason }, 'disconnected');
+      if (!end.refused) this.#logger.info({ server: url, reason: end.reason }, 'disconnected');
       this.#traveller.lost(url);
     }
     if (this.#state === 'stopped') {
@@ -294,12 +303,23 @@ export class Journey {
 
   #sayUnreachable(url: string, end: LinkEnd): void {
     const fields = { server: url, reason: end.reason };
-    if (end.refused)
-      this.#logger.error(fields, 'the server refuses this worker: look at its token or ticket');
+    if (end.refused) this.#sayRefused(fields);
     else if (!end.wasOpen && !this.#saidUnreachable) {
       this.#saidUnreachable = true;
       this.#logger.warn(fields, 'the server cannot be reached; trying on');
     }
+  }
+
+  /** An error the first time; it is tried on for ever, so the others at debug. */
+  #sayRefused(fields: { readonly server: string; readonly reason: string }): void {
+    if (this.#refusedBy.has(fields.server)) {
+      this.#logger.debug(fields, 'the server still refuses this worker');
+      return;
+    }
+    const isHome = this.#place.kind === 'home';
+    if (isHome) this.#refusedBy.add(fields.server);
+    const what = isHome ? 'token; trying on' : 'ticket';
+    this.#logger.error(fields, `the server refuses this worker: look at its ${what}`);
   }
 
   #moveTo(place: Place): void {

@@ -32,6 +32,9 @@ export interface LinkEnd {
 
 export interface LinkEvents {
   open(): void;
+  /** Once, at the first message other than a NACK: the server takes this worker. */
+  good?(): void;
+  /** Not the NACK that refuses the worker itself: `end` tells of that. */
   message(message: ServerToWorker): void;
   /** Once, after which nothing more comes. */
   end(end: LinkEnd): void;
@@ -133,7 +136,7 @@ export class ServerLink {
     socket.on('ping', () => this.#liveness?.heard());
     socket.on('message', (data, isBinary) => {
       this.#liveness?.heard();
-      if (this.#ended) return;
+      if (this.#ended || this.#refused) return;
       if (isBinary) this.#logger.warn({}, 'a binary frame from the server is ignored');
       else this.#read(String(data));
     });
@@ -164,14 +167,17 @@ export class ServerLink {
       return;
     }
     const message = parsed.message;
-    if (!('STATUS' in message && message.STATUS === 'NACK')) this.#wasGood = true;
-    else if (!this.#wasGood && message.ERROR.RETRY !== true) {
+    if (!('STATUS' in message && message.STATUS === 'NACK')) {
+      if (!this.#wasGood) this.#events.good?.();
+      this.#wasGood = true;
+    } else if (!this.#wasGood && message.ERROR.RETRY !== true) {
+      // Nothing that was understood came before: the answer to the very first message is "no". It says nothing of reports
+      // that were presented behind that message: they are kept.
       this.#refused = true;
-      this.#reason = `${message.ERROR.CODE}: ${message.ERROR.MESSAGE}`.slice(0, 300);
+      this.close(`${message.ERROR.CODE}: ${message.ERROR.MESSAGE}`.slice(0, 300));
+      return;
     }
     this.#events.message(message);
-    // Nothing that was understood came before: the answer to the very first message is "no".
-    if (this.#refused) this.close(this.#reason);
   }
 
   #end(): void {
