@@ -23,5 +23,8 @@ export function whyWaiting(
     if (facts.workers === 0) return 'no worker is connected: start one with "mutirao worker"';
     return facts.relays;
   }
-  return counts.deferred > 0 ? `${counts.deferred} recipients wait for the time of their retry` : undefined;
+  if (counts.deferred === 0) return undefined;
+  return counts.deferred === 1
+    ? '1 recipient waits for the time of its retry'
+    : `${counts.deferred} recipients wait for the time of their retry`;
 }
