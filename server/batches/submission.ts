@@ -164,7 +164,7 @@ export class Submission {
       const why =
         this.#rows === 0
           ? 'it has no recipients'
-          : `all ${this.#rows} rows were rejected, the first because: ${this.#rejected[0]?.REASON}`;
+          : `every row was rejected (${this.#rows}), the first because: ${this.#rejected[0]?.REASON}`;
       throw new RequestError('EMPTY_BATCH', `the batch is empty: ${why}`);
     }
     try {
