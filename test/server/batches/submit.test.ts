@@ -170,7 +170,7 @@ describe('rows that are wrong', () => {
     const nack = await client.ask('COMMIT');
     expect(nack.ERROR).toMatchObject({
       CODE: 'EMPTY_BATCH',
-      MESSAGE: expect.stringContaining('all 10000 rows'),
+      MESSAGE: expect.stringContaining('every row was rejected (10000)'),
     });
     await client.submit(1);
   });
