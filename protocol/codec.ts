@@ -68,6 +68,7 @@ export function conversationOf(keys: Keys): Conversation | undefined {
 const workerAlive = z.compile(WorkerAlive);
 const workerReport = z.compile(WorkerReport);
 const clientRequest = z.compile(ClientRequest);
+const taskSend = z.compile(TaskSend);
 
 /** A message from a worker to a server. */
 export function parseFromWorker(keys: Keys): Parsed<WorkerToServer> {
@@ -120,7 +121,7 @@ export function parseForWorker(keys: Keys): Parsed<ServerToWorker> {
 function workerBoundSchemaOf(keys: Keys): z.ZodType<ServerToWorker> | undefined {
   switch (keys.TASK) {
     case 'SEND':
-      return TaskSend;
+      return taskSend;
     case 'NO_TASK':
       return NoTask;
     case 'LEASES':
