@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
+import { arch, availableParallelism, cpus, loadavg, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { STORES } from './contenders/stores.ts';
 import { spreadOf } from './statistics.ts';
@@ -27,6 +27,16 @@ export interface Machine {
   readonly storeInMemory: boolean;
   /** What making one page durable takes where the stores are, ms: it differs by a hundred times between disks. */
   readonly syncMs: number;
+  /** Processes that wanted to run at one time over the last minute, before anything was started. */
+  readonly loadBefore: number;
+}
+
+/** Part of the cores that others keep busy from which on it is said that rates are not to be trusted. */
+const BUSY_SHARE = 0.25;
+
+/** Whether others are using the machine so much that only ratios can be read. */
+export function isBusy({ loadBefore, cores }: Pick<Machine, 'loadBefore' | 'cores'>): boolean {
+  return loadBefore > cores * BUSY_SHARE;
 }
 
 /** Magic number of tmpfs in statfs(2). */
@@ -48,6 +58,7 @@ export function machineOf(): Machine {
     mutirao: versionOf(join(import.meta.dirname, '..', '..', 'package.json')),
     storeInMemory: statfsSync(STORES).type === TMPFS,
     syncMs: Math.round(syncMsIn(STORES) * 100) / 100,
+    loadBefore: Math.round((loadavg()[0] ?? 0) * 100) / 100,
   };
 }
 

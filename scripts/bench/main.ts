@@ -6,7 +6,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import type { Bench, Findings } from './bench.ts';
-import { machineOf } from './machine.ts';
+import { isBusy, machineOf } from './machine.ts';
 import { compare } from './modes/compare.ts';
 import { measureDkim } from './modes/dkim.ts';
 import { measureIdle } from './modes/idle.ts';
@@ -48,6 +48,8 @@ async function run(options: BenchOptions): Promise<void> {
       ? 'The store is on a file system in memory: durability costs nothing here.'
       : `The store is on a disk that takes ${machine.syncMs} ms to make a page durable.`,
   );
+  if (isBusy(machine))
+    say(`Others are using this machine (load ${machine.loadBefore}): read the ratios, not the rates.`);
   const { sink, settings, rows, table, skipped } = await BY_MODE[options.mode]({
     options,
     say,
