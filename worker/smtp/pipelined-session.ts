@@ -39,14 +39,14 @@ interface Entering {
  *
  * - room: a transaction can be begun. Not while another is between its DATA and its final dot; with BDAT also not while `depth` are open,
  *   or while the connection has not taken what was written.
- * - leaving: after a 421, or when QUIT is written. Nothing new is begun; what the relay still answers counts. It is over when nothing is
+ * - leaving: after a 421 or a refused RSET, or when QUIT is written. Nothing new is begun; what the relay still answers counts. It is over when nothing is
  *   open, or the relay closes, or after `quitMs`.
  * - over, for good: the connection is lost, or the relay is overdue, or replies and commands are out of step. Every open transaction ends with what is known of it.
  *
  * RSET comes before a MAIL when the transaction before it was left open by a refusal, or still may be: it costs no round trip.
  *
  * Without a fact, to be sent over another session, end: transactions of whose envelope nothing was answered, as the message was not
- * written; and those behind a 421 with which the relay closed, as it has not looked at them.
+ * written; and those behind a 421, or a refused RSET, with which the relay closed, as it has not looked at them.
  */
 export class PipelinedSession implements RelaySession {
   onRoom: () => void = () => {};
@@ -63,7 +63,7 @@ export class PipelinedSession implements RelaySession {
   readonly #ended: Transaction[] = [];
   #entering: Entering | undefined;
   #needsReset = false;
-  /** What the relay said last was a 421. */
+  /** What the relay said last was a 421, or it refused RSET, as Exim does after many refusals. */
   #wasDismissed = false;
   #leaveBy: NodeJS.Timeout | undefined;
   #isOver = false;
@@ -154,9 +154,9 @@ export class PipelinedSession implements RelaySession {
 
   readonly #replied = (reply: Reply): void => {
     if (this.#isOver) return;
-    this.#wasDismissed = reply.code === 421;
-    if (this.#wasDismissed) this.#leave();
     const transaction = this.#open[0];
+    this.#wasDismissed = reply.code === 421 || (transaction?.step === 'rset' && reply.code >= 400);
+    if (this.#wasDismissed) this.#leave();
     if (transaction === undefined) {
       this.#finish(`the relay said, out of turn: ${reply.text()}`);
       return;

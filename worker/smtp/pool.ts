@@ -8,6 +8,7 @@ import {
   type TransactionFact,
 } from '../tasks/contract.ts';
 import { Pacing } from './pacing.ts';
+import { hasCarried, isUsedUp } from './used-up.ts';
 
 /** One transaction to be run. */
 export interface Job {
@@ -38,6 +39,9 @@ interface Idle {
   readonly since: number;
 }
 
+/** How often a job is sent again whose session ended before it was begun: a session that has carried mail was merely at its end. */
+const MOST_RETURNS = { afterMail: 3, otherwise: 1 };
+
 /** What is said of a job whose session ended before the relay had answered anything of it, and which is not sent again. */
 const NEVER_BEGUN: TransactionFact = {
   stage: 'mail',
@@ -50,7 +54,10 @@ const NEVER_BEGUN: TransactionFact = {
  * A session is opening → idle ⇄ busy → closing, and counts against the limit until its connection is closed. A busy one is roomy while it
  * can begin a further transaction. `pump()` is the only place where work meets sessions; it is called whenever either may
  * have become available. Idle sessions come before roomy ones: the fewer mails on one connection, the fewer are in doubt when it breaks. The last
- * session used is used again first, so that those not needed become idle long enough to be closed.
+ * session used is used again first, so that those not needed become idle long enough to be closed. One that is used up is closed as soon
+ * as nothing is under way, and its mail goes over another.
+ *
+ * As long as any session works, one that could not be opened is nobody's fault: the relay may want no more of them.
  */
 export class RelayPool {
   readonly #relay: Relay;
@@ -67,8 +74,11 @@ export class RelayPool {
   readonly #roomy = new Set<RelaySession>();
   /** Jobs whose session ended before the relay had heard of them: the first to be sent now. */
   readonly #untouched: Job[] = [];
-  /** Jobs that have been sent over a second session: the third time it is the relay's fault. */
-  readonly #retried = new WeakSet<Job>();
+  /** How often a job has come back from its session untouched. */
+  readonly #returns = new WeakMap<Job, number>();
+  /** Sessions that have carried mail. */
+  readonly #proven = new WeakSet<RelaySession>();
+  readonly #usedUp = new WeakSet<RelaySession>();
   /** Told after every change. */
   readonly #waiting: (() => void)[] = [];
   readonly #openings = new Set<AbortController>();
@@ -199,7 +209,10 @@ export class RelayPool {
     } catch (error) {
       // One recipient's report tells the server of the dead relay; the others are not touched.
       if (!opening.signal.aborted && this.#pacing.failed(startedAt, this.#now(), Math.random())) {
-        (this.#untouched.shift() ?? this.#source.take())?.settle(factOfError(error));
+        const fact = factOfError(error);
+        if (this.#busy.size > 0)
+          this.#logger.debug({ relay: this.#relay.NAME, stage: fact.stage }, 'no further session');
+        else (this.#untouched.shift() ?? this.#source.take())?.settle(fact);
       }
     } finally {
       this.#openings.delete(opening);
@@ -244,7 +257,8 @@ export class RelayPool {
 
   /** Whether it is roomy. One whose last transaction has just ended is not: it comes to rest first. */
   #look(session: RelaySession): void {
-    if (session.isUsable && (this.#busy.get(session) ?? 0) > 0) this.#roomy.add(session);
+    if (session.isUsable && (this.#busy.get(session) ?? 0) > 0 && !this.#usedUp.has(session))
+      this.#roomy.add(session);
     else this.#roomy.delete(session);
   }
 
@@ -252,22 +266,34 @@ export class RelayPool {
   #ended(session: RelaySession, job: Job, fact: TransactionFact | undefined): void {
     const left = (this.#busy.get(session) ?? 1) - 1;
     this.#busy.set(session, left);
-    if (fact !== undefined) job.settle(fact);
-    else if (this.#aborted || this.#retried.has(job)) job.settle(NEVER_BEGUN);
-    else {
-      this.#retried.add(job);
-      this.#untouched.push(job);
-    }
+    if (!this.#comesBack(session, job, fact)) job.settle(fact ?? NEVER_BEGUN);
     this.#look(session);
     if (left === 0) void this.#rest(session);
     else this.#changed();
+  }
+
+  /** Whether the job is to be sent over another session; it is among the untouched ones then. */
+  #comesBack(session: RelaySession, job: Job, fact: TransactionFact | undefined): boolean {
+    if (fact !== undefined && hasCarried(fact)) this.#proven.add(session);
+    const isProven = this.#proven.has(session);
+    if (fact !== undefined && !(isProven && isUsedUp(fact))) return false;
+    this.#usedUp.add(session);
+    const returns = (this.#returns.get(job) ?? 0) + 1;
+    if (this.#aborted || returns > (isProven ? MOST_RETURNS.afterMail : MOST_RETURNS.otherwise)) return false;
+    this.#returns.set(job, returns);
+    this.#untouched.push(job);
+    return true;
   }
 
   /** The last transaction of a session has ended. */
   async #rest(session: RelaySession): Promise<void> {
     const isReady = await session.ready();
     this.#busy.delete(session);
-    if (isReady && !this.#aborted) this.#idle.push({ session, since: this.#now() });
+    if (isReady && !this.#aborted) {
+      const idle = { session, since: this.#now() };
+      if (this.#usedUp.has(session)) this.#close(idle);
+      else this.#idle.push(idle);
+    }
     this.#changed();
   }
 

@@ -117,7 +117,10 @@ export class Transaction {
   lost(why: { error?: string; reply?: string }, isUnreached: boolean): void {
     const isHeard = this.#isHeard || why.reply !== undefined;
     const isUntouched = !isHeard && (isUnreached || this.progress === 'envelope');
-    this.#fact = this.#refusal ?? (isUntouched ? undefined : lost(this.progress, why));
+    // A refused RSET was about those before it.
+    const isBehindRset = isUnreached && this.#isResetRefused && this.#step === 'mail';
+    if (isUntouched || isBehindRset) this.#fact = undefined;
+    else this.#fact = this.#refusal ?? lost(this.progress, why);
   }
 
   /** Tells what became of it; once. */

@@ -135,10 +135,77 @@ describe('a pool', () => {
     relay.pool.setLimit(5);
     relay.opens[0]?.resolve();
     await until('the others open', () => relay.opens.length === 5);
+    relay.sends[0]?.(undefined);
+    await tick();
     relay.now = 1;
     for (const open of relay.opens.slice(1)) open.reject(new Error('no'));
     await tick();
     expect(relay.facts.length).toBe(1);
+    relay.pool.abort('');
+  });
+
+  test('as long as a session works, others that cannot be opened cost nobody anything', async () => {
+    const relay = new FakeRelay(100);
+    relay.pool.setLimit(5);
+    relay.opens[0]?.resolve();
+    await until('the others open', () => relay.opens.length === 5);
+    for (const open of relay.opens.slice(1)) open.reject(new Error('no more than one'));
+    await tick();
+    expect(relay.facts).toEqual([]);
+    relay.sends[0]?.(SENT);
+    await until('it goes on', () => relay.sends.length === 2);
+    relay.pool.abort('');
+  });
+
+  test.each(['421 4.7.0 too many errors', '452 4.5.3 too many messages'])(
+    'a session that has carried mail and then says at MAIL %j is used up: the mail goes over another',
+    async (reply) => {
+      const relay = new FakeRelay(3);
+      relay.pool.setLimit(1);
+      relay.opens[0]?.resolve();
+      await until('the first goes', () => relay.sends.length === 1);
+      relay.sends[0]?.(SENT);
+      await until('the second goes', () => relay.sends.length === 2);
+      relay.sends[1]?.({ stage: 'mail', phase: 'replied', reply });
+      await until('another opens', () => relay.opens.length === 2);
+      expect({ facts: relay.facts, open: relay.open }).toEqual({ facts: [SENT], open: 0 });
+      relay.opens[1]?.resolve();
+      await until('the second goes again', () => relay.sends.length === 3);
+      relay.sends[2]?.(SENT);
+      await until('the third goes', () => relay.sends.length === 4);
+      expect(relay.facts).toEqual([SENT, SENT]);
+      relay.pool.abort('');
+    },
+  );
+
+  test('one that has carried none is not: the mail is put off', async () => {
+    const relay = new FakeRelay(2);
+    relay.pool.setLimit(1);
+    relay.opens[0]?.resolve();
+    await until('the first goes', () => relay.sends.length === 1);
+    const later: TransactionFact = { stage: 'mail', phase: 'replied', reply: '450 4.7.1 slow down' };
+    relay.sends[0]?.(later);
+    await until('the second goes', () => relay.sends.length === 2);
+    expect(relay.facts).toEqual([later]);
+    expect(relay.opens.length).toBe(1);
+    relay.pool.abort('');
+  });
+
+  test('a mail that came back and is put off by a session that has carried none is put off', async () => {
+    const relay = new FakeRelay(2);
+    relay.pool.setLimit(1);
+    relay.opens[0]?.resolve();
+    await until('the first goes', () => relay.sends.length === 1);
+    relay.sends[0]?.(SENT);
+    await until('the second goes', () => relay.sends.length === 2);
+    const full: TransactionFact = { stage: 'mail', phase: 'replied', reply: '452 full' };
+    relay.sends[1]?.(full);
+    await until('another opens', () => relay.opens.length === 2);
+    relay.opens[1]?.resolve();
+    await until('the second goes again', () => relay.sends.length === 3);
+    relay.sends[2]?.(full);
+    await tick();
+    expect(relay.facts).toEqual([SENT, full]);
     relay.pool.abort('');
   });
 
