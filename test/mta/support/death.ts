@@ -19,8 +19,8 @@ export function survivesItsDeath(kind: Kind): void {
       const known = [...sent, ...returned, ...others.map(({ address }) => address)];
       expect(sorted(known)).toEqual(sorted(all));
       expect(returned.length).toBeGreaterThan(0);
+      // Some may have been answered with a 451: its processes die one after the other.
       for (const other of others) {
-        expect(other.fault).toBe('relay');
         expect(other.outcome).toBe(other.phase === 'sent-unconfirmed' ? 'unknown' : 'deferred');
       }
 
