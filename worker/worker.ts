@@ -1,5 +1,6 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
+import { WarnLimiter } from '../logging/index.ts';
 import type { ServerToWorker } from '../protocol/index.ts';
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from './link/backoff.ts';
 import { CROSSING_MS, DEPART_WITHIN_MS, Journey, type Traveller } from './link/journey.ts';
@@ -101,6 +102,7 @@ class Worker implements RunningWorker, Traveller {
   readonly uuid: string;
   readonly #drainMs: number;
   readonly #logger: Logger;
+  readonly #warn: WarnLimiter;
   readonly #journey: Journey;
   readonly #presence: Presence;
   readonly #runner: TaskRunner;
@@ -116,6 +118,7 @@ class Worker implements RunningWorker, Traveller {
     this.uuid = options.uuid ?? uuidv7();
     this.#drainMs = options.drainMs ?? 25_000;
     this.#logger = options.logger;
+    this.#warn = new WarnLimiter(options.logger, now);
     const connections = options.connections ?? 20;
     const inFlight = options.inFlight ?? IN_FLIGHT_PER_CONNECTION * connections;
     const times = options.times ?? {};
@@ -222,7 +225,7 @@ class Worker implements RunningWorker, Traveller {
       if (message.STATUS === 'ACK') this.#runner.acknowledged(url, message.TASK_UUID);
       else {
         const { CODE, MESSAGE } = message.ERROR;
-        this.#logger.warn({ code: CODE, said: MESSAGE.slice(0, 300) }, 'the server answers NACK');
+        this.#warn.warn(CODE, { code: CODE, said: MESSAGE.slice(0, 300) }, 'the server answers NACK');
         this.#runner.refused(url, message.ERROR.RETRY === true);
       }
       return;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
-import type { Logger } from '../../logging/index.ts';
+import type { Logger, WarnLimiter } from '../../logging/index.ts';
 import {
   AUTHENTICATE_WITHIN_MS,
   type Conversation,
@@ -75,6 +75,7 @@ export class ConversationHost {
   readonly #parts: ConversationParts;
   readonly #caller: Caller;
   readonly #deadline: NodeJS.Timeout;
+  readonly #refusals: WarnLimiter;
   #party: Party | undefined;
   #badFrames = 0;
   /** Frames not yet handled, in their order. */
@@ -83,9 +84,10 @@ export class ConversationHost {
   #closing = false;
   #end: { code: number; reason: string } | undefined;
 
-  constructor(socket: WebSocket, request: IncomingMessage, parts: ConversationParts) {
+  constructor(socket: WebSocket, request: IncomingMessage, parts: ConversationParts, refusals: WarnLimiter) {
     this.#socket = socket;
     this.#parts = parts;
+    this.#refusals = refusals;
     this.#caller = {
       line: new Line(socket),
       remoteAddress: request.socket.remoteAddress,
@@ -189,7 +191,9 @@ export class ConversationHost {
   }
 
   #refuse(refusal: Refusal): void {
-    this.#parts.logger.warn({ remote: this.#caller.remoteAddress, code: refusal.code }, 'connection refused');
+    const { code, message } = refusal;
+    const remote = this.#caller.remoteAddress;
+    this.#refusals.warn(`${remote} ${message}`, { remote, code, said: message }, 'connection refused');
     this.#caller.line.send(nackOf(refusal));
     this.#close(UNAUTHORIZED, refusal.code);
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Logger } from '../../logging/index.ts';
+import { type Logger, WarnLimiter } from '../../logging/index.ts';
 import { MAX_READABLE_FRAME_BYTES } from '../../protocol/index.ts';
 import { originAllowed } from './access.ts';
 import { ConversationHost, type ConversationParts } from './conversation.ts';
@@ -10,6 +10,8 @@ import { ConversationHost, type ConversationParts } from './conversation.ts';
 const MAX_FRAGMENTS = 1_024;
 /** Connections at once. Each costs some 20 KB. */
 const MAX_CONNECTIONS = 20_000;
+/** Callers that are refused try again and again: one line per caller and reason in this time, ms. */
+const ONE_REFUSAL_PER_MS = 60_000;
 /** Time that a closing connection gets for its goodbye, ms. */
 const CLOSE_WITHIN_MS = 2_000;
 const GOING_AWAY = 1001;
@@ -19,6 +21,7 @@ export class Gateway {
   readonly #http: Server;
   readonly #parts: ConversationParts;
   readonly #logger: Logger;
+  readonly #refusals: WarnLimiter;
   /** The name that this server goes by. */
   readonly #name: string;
   readonly #sockets = new WebSocketServer({
@@ -36,6 +39,7 @@ export class Gateway {
     this.#name = name;
     this.#parts = parts;
     this.#logger = parts.logger;
+    this.#refusals = new WarnLimiter(parts.logger, () => performance.now(), ONE_REFUSAL_PER_MS);
   }
 
   get connections(): number {
@@ -75,7 +79,7 @@ export class Gateway {
       return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket: WebSocket) => {
-      new ConversationHost(webSocket, request, this.#parts);
+      new ConversationHost(webSocket, request, this.#parts, this.#refusals);
     });
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
 import WebSocket from 'ws';
+import { WarnLimiter } from '../../logging/index.ts';
 import {
   type Endpoint,
   endpointUrl,
@@ -17,6 +18,9 @@ import type { MeshLogger, PeerConnection, PeerTransport } from './ports.ts';
 /** Time that a connection may take to open, ms. */
 const OPEN_WITHIN_MS = 5_000;
 
+/** A peer that refuses us is called again and again: one line about it in this time, ms. */
+const ONE_REFUSAL_PER_MS = 60_000;
+
 /** Unsent bytes after which a peer that does not read is cut off. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
@@ -28,17 +32,23 @@ export class WebSocketConnection implements PeerConnection {
   readonly remoteAddress: string | undefined;
   readonly #socket: WebSocket;
   readonly #logger: MeshLogger;
+  readonly #refusals: WarnLimiter | undefined;
   #onMessage: (message: PeerMessage) => void = () => undefined;
   readonly #peer: string | undefined;
   #badFrames = 0;
 
-  /** @param peer what to call it in the log; default: its address */
+  /**
+   * @param peer what to call it in the log; default: its address
+   * @param refusals bounds the lines about refusals, over all the connections to a peer
+   */
   constructor(
     socket: WebSocket,
     remoteAddress: string | undefined,
     logger: MeshLogger,
     peer: string | undefined = remoteAddress,
+    refusals?: WarnLimiter,
   ) {
+    this.#refusals = refusals;
     this.#peer = peer;
     this.#socket = socket;
     this.remoteAddress = remoteAddress;
@@ -68,7 +78,7 @@ export class WebSocketConnection implements PeerConnection {
     const keys = parseObject(text);
     if (keys.ok && keys.message.STATUS === 'NACK' && 'ERROR' in keys.message) {
       // Never answered: two servers would refuse each other's refusals for ever.
-      this.#logger.warn({ peer: this.#peer, error: keys.message.ERROR }, 'a peer refused a message');
+      this.#refused(keys.message.ERROR);
       return;
     }
     const parsed = keys.ok ? parseFromPeer(keys.message) : keys;
@@ -79,6 +89,13 @@ export class WebSocketConnection implements PeerConnection {
     this.#badFrames += 1;
     this.#write(nackOf(parsed.error));
     if (this.#badFrames >= MAX_BAD_FRAMES) this.close(CLOSE.policy, 'too many malformed frames');
+  }
+
+  #refused(error: unknown): void {
+    const fields = { peer: this.#peer, error };
+    const message = 'a peer refused a message';
+    if (this.#refusals === undefined) this.#logger.warn(fields, message);
+    else this.#refusals.warn(`${this.#peer} ${JSON.stringify(error)}`, fields, message);
   }
 
   #write(message: object): void {
@@ -102,14 +119,16 @@ export function webSocketTransport(options: WebSocketTransportOptions): PeerTran
     options.tlsCaFile === undefined
       ? undefined
       : [...getCACertificates('default'), readFileSync(options.tlsCaFile, 'utf8')];
+  const refusals = new WarnLimiter(options.logger, () => performance.now(), ONE_REFUSAL_PER_MS);
   return {
-    dial: (endpoint) => dial(endpoint, options, ca),
+    dial: (endpoint) => dial(endpoint, options, refusals, ca),
   };
 }
 
 function dial(
   endpoint: Endpoint,
   options: WebSocketTransportOptions,
+  refusals: WarnLimiter,
   ca?: string[],
 ): Promise<PeerConnection> {
   return new Promise((resolve, reject) => {
@@ -125,7 +144,8 @@ function dial(
     socket.once('error', failed);
     socket.once('open', () => {
       socket.off('error', failed);
-      resolve(new WebSocketConnection(socket, endpoint.IP, options.logger, endpointUrl(endpoint)));
+      const url = endpointUrl(endpoint);
+      resolve(new WebSocketConnection(socket, endpoint.IP, options.logger, url, refusals));
     });
   });
 }

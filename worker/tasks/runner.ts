@@ -1,8 +1,8 @@
+import { WarnLimiter } from '../../logging/index.ts';
 import { replyForLog } from '../../mail/index.ts';
 import type { TaskRecipient, TaskSend } from '../../protocol/index.ts';
 import type { Logger } from '../logger.ts';
 import { type Job, type PoolOptions, RelayPool } from '../smtp/pool.ts';
-import { WarnLimiter } from '../warn-limiter.ts';
 import type { CompileMessage, OpenSession, TransactionFact } from './contract.ts';
 import { MessageCache } from './message-cache.ts';
 import { ReportDesk, type ReportDeskOptions, type ReportLink } from './report-desk.ts';
