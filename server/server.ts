@@ -74,7 +74,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
     readiness: () => {
       const reasons: string[] = [];
       if (phase !== 'running') reasons.push(`the server is ${phase}`);
-      if (phase === 'running' && dispatcher.storeFailing) reasons.push('the store cannot write');
+      if (phase === 'running' && storeFailing()) reasons.push('the store cannot write');
       return { ready: reasons.length === 0, reasons };
     },
   });
@@ -121,6 +121,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
     monotonic,
   };
   const dispatcher = new Dispatcher(dispatch);
+  const storeFailing = (): boolean => dispatcher.storeFailing || store.snapshot().failing;
   const clockwork = new Clockwork(dispatch, dispatcher, { parkMs: settings.park });
   const results = new Results(
     dispatch,
@@ -170,7 +171,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
     whyWaiting: (record) =>
       whyWaiting(record, {
         workers: workers.working(),
-        storeFailing: dispatcher.storeFailing,
+        storeFailing: storeFailing(),
         stopping: phase === 'stopping',
         relays: relays.whyNot(record.options.relays),
       }),

@@ -16,7 +16,9 @@ export function whyWaiting(
 ): string | undefined {
   const { state, counts } = batch;
   if (state === 'PAUSED') return 'paused: "mutirao resume" goes on with it';
-  if (state !== 'RUNNING' || counts.leased > 0) return undefined;
+  if (state !== 'RUNNING') return undefined;
+  const isMoving = counts.leased > 0 && !facts.storeFailing;
+  if (isMoving) return undefined;
   if (facts.stopping) return 'the server stops; it goes on after the next start';
   if (facts.storeFailing) return 'the store cannot write (see the log): nothing is sent until it can';
   if (counts.pending > 0) {

@@ -143,11 +143,12 @@ export class WorkerSession {
       await this.#results.take(report, worker);
       this.#line.send({ STATUS: 'ACK', TASK_UUID: report.TASK_UUID });
     } catch (error) {
-      this.#context.logger.error(
+      const known = error instanceof StoreError;
+      // The store itself tells of its trouble, not every second for every worker.
+      this.#context.logger[known ? 'debug' : 'error'](
         { err: error, task: report.TASK_UUID },
         'results could not be stored, the worker keeps them',
       );
-      const known = error instanceof StoreError;
       this.#line.send(
         nackOf({
           code: known ? error.code : 'INTERNAL',

@@ -20,6 +20,8 @@ export interface StoreSnapshot {
   readonly transactions: number;
   /** Operations asked for and not yet begun. */
   readonly queued: number;
+  /** The last writes failed, a short while ago, for want of room or the like. */
+  readonly failing: boolean;
 }
 
 /** A durable store. Its users each declare the part they need; every backend passes one contract suite. */

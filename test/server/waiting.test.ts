@@ -39,11 +39,13 @@ describe('why a batch does not move', () => {
   });
 
   it('is the time of its retries', () => {
-    expect(why({ deferred: 3, sent: 7 })).toMatch(/^3 recipients wait/);
+    expect(why({ deferred: 3, sent: 7 })).toMatch(/^3 recipients wait /);
+    expect(why({ deferred: 1, sent: 7 })).toMatch(/^1 recipient waits /);
   });
 
   it('is the store or the stop before anything else', () => {
     expect(why({ pending: 1 }, { storeFailing: true, workers: 0 })).toMatch(/store/);
+    expect(why({ pending: 1, leased: 5 }, { storeFailing: true })).toMatch(/store/);
     expect(why({ pending: 1 }, { stopping: true, storeFailing: true })).toMatch(/stops/);
   });
 });

@@ -8,6 +8,9 @@ const GROUP_BUDGET_MS = 25;
 /** Operations that may wait. Callers wait for their answers before they ask on; this bounds the damage of one that does not. */
 const MAX_QUEUED = 100_000;
 
+/** A store of which nothing was asked for this long since it failed is no longer said to fail, ms: nobody knows. */
+const FAILING_FOR_MS = 30_000;
+
 /** What must happen to memory when a group ends. */
 export interface GroupHooks {
   /** Writes what is changed only in memory, before the commit. */
@@ -55,14 +58,23 @@ export class GroupCommit {
   #scheduled: NodeJS.Immediate | undefined;
   #closed = false;
   #transactions = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  readonly #onFailure: (error: StoreError) => void;
 
-  constructor(database: DatabaseSync, hooks: GroupHooks) {
+  /** @param onFailure the storage failed a group of writes */
+  constructor(database: DatabaseSync, hooks: GroupHooks, onFailure: (error: StoreError) => void = () => {}) {
+    this.#onFailure = onFailure;
     this.#database = database;
     this.#hooks = hooks;
   }
 
   get transactions(): number {
     return this.#transactions;
+  }
+
+  /** Whether the storage failed the last writes, a short while ago. */
+  get failing(): boolean {
+    return performance.now() - this.#failedAt < FAILING_FOR_MS;
   }
 
   get queued(): number {
@@ -158,6 +170,7 @@ export class GroupCommit {
       return { error };
     }
     this.#transactions++;
+    this.#failedAt = Number.NEGATIVE_INFINITY;
     this.#hooks.committed();
     return undefined;
   }
@@ -174,8 +187,11 @@ export class GroupCommit {
   #fail(writes: readonly Operation[], error: unknown): void {
     const storage = storageFailure(error);
     const [first] = writes;
-    if (storage !== undefined) for (const operation of writes) operation.reject(storage);
-    else if (writes.length === 1) first?.reject(error);
+    if (storage !== undefined) {
+      this.#failedAt = performance.now();
+      this.#onFailure(storage);
+      for (const operation of writes) operation.reject(storage);
+    } else if (writes.length === 1) first?.reject(error);
     else for (const operation of writes) this.#runAlone(operation);
   }
 
@@ -184,7 +200,7 @@ export class GroupCommit {
     const group: Group = refused === undefined ? this.#runUntilDue([operation]) : { taken: 1, answers: [] };
     const failure = refused ?? group.failure ?? this.#commit();
     if (failure === undefined) for (const answer of group.answers) answer();
-    else operation.reject(storageFailure(failure.error) ?? failure.error);
+    else this.#fail([operation], failure.error);
   }
 }
 

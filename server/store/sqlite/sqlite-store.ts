@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { WarnLimiter } from '../../../logging/index.ts';
 import type { SeqRanges } from '../../../protocol/index.ts';
 import type { BatchFigures, BatchRecord } from '../../batches/batch.ts';
 import type { BatchDraft, ListedState, RecipientDetail, StoredRecipient } from '../../batches/store.ts';
@@ -17,6 +18,9 @@ import { type CommitEnd, Intake, recordOf } from './intake.ts';
 import { Lists } from './lists.ts';
 import { settle } from './settle.ts';
 import { Tables } from './tables.ts';
+
+/** Whoever could not store something asks again every second: one line about the same trouble in this time, ms. */
+const ONE_FAILURE_PER_MS = 60_000;
 
 export interface SqliteOptions {
   /** Data folder; made when it is not there. One process at a time. */
@@ -60,7 +64,14 @@ export class SqliteStore implements Store {
     const connection = connect(folder);
     const { database } = connection;
     const tables = new Tables(database);
-    const commits = new GroupCommit(database, tables);
+    const warnings = logger && new WarnLimiter(logger, () => performance.now(), ONE_FAILURE_PER_MS);
+    const commits = new GroupCommit(database, tables, (error) =>
+      warnings?.warn(
+        error.message,
+        { cause: error.cause instanceof Error ? error.cause.message : undefined },
+        error.message,
+      ),
+    );
     const intake = new Intake(tables);
     const housekeeping = new Housekeeping(commits, tables, intake, { logger, now });
     this.#parts = { connection, tables, commits, intake, lists: new Lists(database), housekeeping };
@@ -81,6 +92,7 @@ export class SqliteStore implements Store {
       location: this.#parts?.connection.file ?? this.#options.folder,
       transactions: this.#parts?.commits.transactions ?? 0,
       queued: this.#parts?.commits.queued ?? 0,
+      failing: this.#parts?.commits.failing ?? false,
     };
   }
 

@@ -121,8 +121,12 @@ describe('the SQLite file', () => {
     expect((await store.audit(batch)).problems).toEqual([]);
   });
 
-  it('refuses with a full disk, and goes on when there is room', async () => {
-    const store = await started();
+  it('refuses with a full disk, says so once, and goes on when there is room', async () => {
+    const warnings: string[] = [];
+    const logger = { info: () => {}, warn: (_: object, message: string) => warnings.push(message) };
+    const store = openSqliteStore({ folder, logger });
+    opened.push(store);
+    await store.start();
     const batch = await submit(store, 300);
     const { task } = await claim(store, batch, 300);
     await store.openBatch({ uuid: 'full', message: MESSAGE, options: OPTIONS, createdAt: 1 });
@@ -133,12 +137,16 @@ describe('the SQLite file', () => {
       settle(store, task, { outcomes }),
       store.addRecipients('full', 0, recipients(0, 5_000)),
     ]);
+    expect(store.snapshot().failing).toBe(true);
+    await settle(store, task, { outcomes }).catch(() => {});
+    expect(warnings).toEqual([expect.stringMatching(/disk is full/)]);
     const reason = { code: 'STORE_UNAVAILABLE', retry: true, message: expect.stringMatching(/disk is full/) };
     for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason });
     expect((await store.getBatch(batch))?.counts).toMatchObject({ leased: 300, failed: 0 });
     expect((await store.audit(batch)).problems).toEqual([]);
     pragma(store, 'max_page_count = 1000000');
     await store.addRecipients('full', 0, recipients(0, 5_000));
+    expect(store.snapshot().failing).toBe(false);
     await commit(store, 'full', 5_000);
     await store.stop();
     // Nothing of the failed group was written with those after it.
