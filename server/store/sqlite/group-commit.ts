@@ -11,6 +11,9 @@ const MAX_QUEUED = 100_000;
 /** A store of which nothing was asked for this long since it failed is no longer said to fail, ms: nobody knows. */
 const FAILING_FOR_MS = 30_000;
 
+/** While the disk is full, room is made in this time once, ms: it reads the whole log. */
+const MAKE_ROOM_EVERY_MS = 10_000;
+
 /** What must happen to memory when a group ends. */
 export interface GroupHooks {
   /** Writes what is changed only in memory, before the commit. */
@@ -59,6 +62,7 @@ export class GroupCommit {
   #closed = false;
   #transactions = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
+  #madeRoomAt = Number.NEGATIVE_INFINITY;
   readonly #onFailure: (error: StoreError) => void;
 
   /** @param onFailure the storage failed a group of writes */
@@ -170,9 +174,23 @@ export class GroupCommit {
       return { error };
     }
     this.#transactions++;
-    this.#failedAt = Number.NEGATIVE_INFINITY;
     this.#hooks.committed();
+    if (this.#failedAt !== Number.NEGATIVE_INFINITY) this.#recovered();
     return undefined;
+  }
+
+  /** There is room again, perhaps only for a moment: used first for what the log takes twice. */
+  #recovered(): void {
+    this.#failedAt = Number.NEGATIVE_INFINITY;
+    this.#makeRoom();
+  }
+
+  /** Copies the write-ahead log into the file and cuts it off. Where that fails too, nothing is worse than before. */
+  #makeRoom(): void {
+    this.#madeRoomAt = performance.now();
+    try {
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {}
   }
 
   #rollBack(): void {
@@ -191,6 +209,7 @@ export class GroupCommit {
       this.#failedAt = performance.now();
       this.#onFailure(storage);
       for (const operation of writes) operation.reject(storage);
+      if (performance.now() - this.#madeRoomAt > MAKE_ROOM_EVERY_MS) this.#makeRoom();
     } else if (writes.length === 1) first?.reject(error);
     else for (const operation of writes) this.#runAlone(operation);
   }

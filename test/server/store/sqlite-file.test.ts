@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -147,6 +148,7 @@ describe('the SQLite file', () => {
     pragma(store, 'max_page_count = 1000000');
     await store.addRecipients('full', 0, recipients(0, 5_000));
     expect(store.snapshot().failing).toBe(false);
+    expect(statSync(join(folder, 'mutirao.db-wal')).size).toBe(0);
     await commit(store, 'full', 5_000);
     await store.stop();
     // Nothing of the failed group was written with those after it.
