@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { addFlags, SERVER_SETTINGS, type ServerSettings, settingsOf } from '../config/index.ts';
-import { createLogger } from '../logging/index.ts';
+import { createLogger, type Log, LogFileError } from '../logging/index.ts';
 import { dataFolder, startServer } from './server.ts';
+import { folderNotWritable } from './store/errors.ts';
 
 const HELP = `
 Examples:
@@ -23,11 +24,7 @@ export function serverCommand(): Command {
 /** Runs a server until SIGTERM or SIGINT; a second signal hurries. */
 async function runServer(settings: ServerSettings): Promise<void> {
   const folder = dataFolder(settings);
-  const log = createLogger({
-    level: settings.logLevel,
-    file: settings.logFile ?? join(folder, 'logs', 'server.log'),
-    secrets: secretsOf(settings),
-  });
+  const log = openLog(settings, folder);
   try {
     const server = await startServer(settings, log.logger);
     await new Promise<void>((resolve) => {
@@ -46,6 +43,18 @@ async function runServer(settings: ServerSettings): Promise<void> {
     });
   } finally {
     await log.stop();
+  }
+}
+
+/** The log, by default in the data folder. @throws StoreError when it is that folder which cannot be written */
+function openLog(settings: ServerSettings, folder: string): Log {
+  const { logLevel: level, logFile } = settings;
+  const file = logFile ?? join(folder, 'logs', 'server.log');
+  try {
+    return createLogger({ level, file, secrets: secretsOf(settings) });
+  } catch (error) {
+    if (error instanceof LogFileError && logFile === undefined) throw folderNotWritable(folder, error.cause);
+    throw error;
   }
 }
 

@@ -6,12 +6,24 @@ export type StoreErrorCode =
   | 'STORE_IN_USE'
   /** The folder cannot be made or written. */
   | 'STORE_NOT_WRITABLE'
+  /** The file is damaged, or no store at all. */
+  | 'STORE_DAMAGED'
   /** The file was written by a newer version. */
   | 'STORE_TOO_NEW'
   /** Another batch was committed under this key. */
   | 'KEY_TAKEN'
   /** The batch is not open (it was committed, dropped or never there). */
   | 'BATCH_NOT_OPEN';
+
+/** The data folder cannot be made or written. */
+export function folderNotWritable(folder: string, cause: unknown): StoreError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new StoreError(
+    'STORE_NOT_WRITABLE',
+    `the data folder ${folder} cannot be written (${why}); make it writable for this user, free some space, or choose another --data folder`,
+    { cause },
+  );
+}
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';

@@ -26,7 +26,7 @@ export interface StoreSnapshot {
 
 /** A durable store. Its users each declare the part they need; every backend passes one contract suite. */
 export interface Store extends BatchStore, TaskStore, LoanStore {
-  /** @throws StoreError STORE_IN_USE, STORE_NOT_WRITABLE, STORE_TOO_NEW. */
+  /** @throws StoreError STORE_IN_USE, STORE_NOT_WRITABLE, STORE_DAMAGED, STORE_TOO_NEW. */
   start(): Promise<void>;
   /** Commits what was asked for, and closes. What is asked for later is refused with STORE_UNAVAILABLE. */
   stop(): Promise<void>;

@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { StoreError } from '../errors.ts';
+import { folderNotWritable, StoreError } from '../errors.ts';
+import { sqliteCode } from './failure.ts';
 import { FolderLock } from './folder-lock.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -23,6 +24,9 @@ const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 /** Page cache, KiB. */
 const CACHE_KIB = 32 * 1024;
 
+/** SQLITE_CORRUPT and SQLITE_NOTADB: what stands in the file, not whether it can be written. */
+const UNREADABLE_CODES: ReadonlySet<number> = new Set([11, 26]);
+
 export interface Connection {
   readonly database: DatabaseSync;
   readonly file: string;
@@ -31,7 +35,7 @@ export interface Connection {
 
 /**
  * Takes the folder for this process, and opens its store in the newest form.
- * @throws StoreError STORE_IN_USE, STORE_NOT_WRITABLE, STORE_TOO_NEW.
+ * @throws StoreError STORE_IN_USE, STORE_NOT_WRITABLE, STORE_DAMAGED, STORE_TOO_NEW.
  */
 export function connect(folder: string): Connection {
   const file = join(folder, FILE_NAME);
@@ -48,10 +52,10 @@ export function connect(folder: string): Connection {
     database?.close();
     lock?.release();
     if (error instanceof StoreError) throw error;
+    if (!UNREADABLE_CODES.has(sqliteCode(error) ?? 0)) throw folderNotWritable(folder, error);
     throw new StoreError(
-      'STORE_NOT_WRITABLE',
-      `the data folder ${folder} cannot be written (${error instanceof Error ? error.message : String(error)}); ` +
-        'make it writable for this user, free some space, or choose another --data folder',
+      'STORE_DAMAGED',
+      `${file} cannot be read (${(error as Error).message}); restore it from a backup, or choose another --data folder`,
       { cause: error },
     );
   }

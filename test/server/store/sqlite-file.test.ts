@@ -74,6 +74,14 @@ describe('the SQLite file', () => {
     await expect(open(undefined, join(folder, 'taken')).start()).rejects.toMatchObject(notWritable);
   });
 
+  it('says that the file is no store', async () => {
+    await writeFile(join(folder, 'mutirao.db'), 'not a database '.repeat(500));
+    await expect(open().start()).rejects.toMatchObject({
+      code: 'STORE_DAMAGED',
+      message: expect.stringMatching(/mutirao\.db cannot be read .*not a database/),
+    });
+  });
+
   it.runIf(process.platform !== 'win32')('says so of a folder of somebody else', async () => {
     await chmod(folder, 0o555);
     const root = process.geteuid?.() === 0;
