@@ -89,10 +89,12 @@ export const Attachment = z.object({
 });
 export type Attachment = z.infer<typeof Attachment>;
 
+const NO_MAILBOX = 'this is no mailbox, such as News <news@example.org>';
+
 /** The message of a batch: a template in Mustache syntax, the same for all its recipients. */
 export const Message = z.object({
-  FROM: z.string().min(3).max(998),
-  REPLY_TO: z.string().min(3).max(998).optional(),
+  FROM: z.string().min(3, NO_MAILBOX).max(998),
+  REPLY_TO: z.string().min(3, NO_MAILBOX).max(998).optional(),
   SUBJECT: z.string().max(5_000),
   TEXT: z.string().optional(),
   HTML: z.string().optional(),

@@ -106,7 +106,16 @@ class LineCounter {
 function readable(error: unknown, file: string, lastLine: number): unknown {
   const { code } = error as CsvError;
   if (typeof code !== 'string' || !code.startsWith('CSV_')) return error;
-  if (code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE') {
+  if (code === 'CSV_MAX_RECORD_SIZE') {
+    return new CliError(
+      `${file}: the row after line ${lastLine} is longer than ${MAX_ROW_CHARS} characters`,
+      {
+        hint: 'perhaps a quote that is opened there is never closed',
+        cause: error,
+      },
+    );
+  }
+  if (code === 'CSV_QUOTE_NOT_CLOSED') {
     return new CliError(`${file}: a quote that is opened after line ${lastLine} is never closed`, {
       hint: 'a quote inside a quoted cell is written twice: "5"" pipe"',
       cause: error,

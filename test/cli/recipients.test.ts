@@ -145,7 +145,9 @@ describe('a CSV file', () => {
       yield 'email,name\na@example.net,A\nb@example.net,"B\n';
       for (; pieces < 10_000; pieces++) yield 'c@example.net,C\n'.repeat(1_000);
     };
-    await expect(collect(csvRows(endless(), 'endless.csv'))).rejects.toThrow(error);
+    await expect(collect(csvRows(endless(), 'endless.csv'))).rejects.toThrow(
+      /the row after line 2 is longer than 1048576 characters/,
+    );
     expect(pieces).toBeLessThan(1_000);
   });
 
