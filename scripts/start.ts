@@ -31,61 +31,58 @@ function run(entry: string, args: readonly string[], environment: Record<string,
   });
 }
 
-/** Waits until somebody listens there. @returns false when `ended` comes before */
-async function untilListening(host: string, port: number, ended: Promise<unknown>): Promise<boolean> {
-  let isOver = false;
-  void ended.then(() => {
-    isOver = true;
+async function isListening(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port });
+  const isOpen = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
   });
-  while (!isOver) {
-    const socket = connect({ host, port });
-    const isOpen = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (isOpen) return true;
+  socket.destroy();
+  return isOpen;
+}
+
+/** Waits until somebody listens there. @returns false when `isOver` comes before */
+async function untilListening(host: string, port: number, isOver: () => boolean): Promise<boolean> {
+  while (!isOver()) {
+    if (await isListening(host, port)) return true;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
   return false;
 }
 
+const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
+
 async function start(): Promise<number> {
   const settings = settingsOf(command, SERVER_SETTINGS);
+  const { host, port } = settings;
+  if (port === 0) throw new Error('--port 0: the worker must know the port, so name one');
+  if (await isListening(host, port)) {
+    throw new Error(
+      `port ${port} on ${host} is in use, perhaps by another server: choose another one with --port`,
+    );
+  }
   const url = endpointUrl({
-    IP: settings.host === '0.0.0.0' || settings.host === '::' ? '127.0.0.1' : settings.host,
-    PORT: settings.port,
+    IP: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host,
+    PORT: port,
     ...(settings.tlsCert === undefined ? {} : { TLS: true }),
   });
-  const server = run('server/main.ts', process.argv.slice(2));
   const workerArgs = ['--server', url, ...(settings.tlsCa === undefined ? [] : ['--tls-ca', settings.tlsCa])];
   const token: Record<string, string> =
     settings.tokenWorker === undefined ? {} : { MUTIRAO_TOKEN: settings.tokenWorker };
   let isStopping = false;
   let restarts = 0;
+  let worker: ChildProcess | undefined;
+  const server = run('server/main.ts', process.argv.slice(2));
   const ended = once(server, 'exit') as Promise<[number | null]>;
-  if (!(await untilListening(settings.host, settings.port, ended))) return (await ended)[0] ?? 1;
-  let worker = run('worker/main.ts', workerArgs, token);
-  const keepWorker = (): void => {
-    worker.once('exit', () => {
-      if (isStopping || restarts++ >= MAX_RESTARTS) return;
-      setTimeout(() => {
-        if (isStopping) return;
-        worker = run('worker/main.ts', workerArgs, token);
-        keepWorker();
-      }, RESTART_AFTER_MS);
-    });
-  };
-  keepWorker();
 
   const stop = async (): Promise<void> => {
     if (isStopping) {
-      worker.kill('SIGTERM');
+      worker?.kill('SIGTERM');
       server.kill('SIGTERM');
       return;
     }
     isStopping = true;
-    if (worker.exitCode === null && worker.signalCode === null) {
+    if (worker !== undefined && isRunning(worker)) {
       worker.kill('SIGTERM');
       await once(worker, 'exit');
     }
@@ -93,10 +90,21 @@ async function start(): Promise<number> {
   };
   process.on('SIGINT', () => void stop());
   process.on('SIGTERM', () => void stop());
+
+  const keepWorker = (): void => {
+    worker = run('worker/main.ts', workerArgs, token);
+    worker.once('exit', () => {
+      if (isStopping || restarts++ >= MAX_RESTARTS) return;
+      setTimeout(() => {
+        if (!isStopping) keepWorker();
+      }, RESTART_AFTER_MS);
+    });
+  };
+  if (await untilListening(host, port, () => isStopping || !isRunning(server))) keepWorker();
   const [code] = await ended;
   if (!isStopping) {
     isStopping = true;
-    worker.kill('SIGTERM');
+    worker?.kill('SIGTERM');
   }
   return code ?? 1;
 }
