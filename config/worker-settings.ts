@@ -46,7 +46,7 @@ export const WORKER_SETTINGS = {
     schema: whole(1, 100_000),
     value: 'N',
     description:
-      'most mails begun and not yet acknowledged by the server, which bounds duplicates after a crash; default: ten times the connections',
+      'most mails begun and not yet acknowledged by the server, which bounds duplicates after a crash; default: twenty times the connections',
   },
   processes: { schema: whole(1, 256), fallback: 1, value: 'N', description: 'worker processes to run' },
   heloName: {

@@ -25,9 +25,9 @@ const IDLE_SESSION_MS = 10_000;
 
 /**
  * Mails begun and not acknowledged, per connection: two are on the line, the others wait for the commit of their results, which
- * takes as long as several mails do.
+ * takes as long as several mails do, and ten on a busy disk.
  */
-const IN_FLIGHT_PER_CONNECTION = 10;
+const IN_FLIGHT_PER_CONNECTION = 20;
 
 export interface WorkerOptions {
   /** Home server first, then its fallbacks. */
@@ -39,7 +39,7 @@ export interface WorkerOptions {
   readonly ca?: string;
   /** SMTP connections per relay. */
   readonly connections?: number;
-  /** Most transactions begun and not acknowledged; absent: ten times the connections. */
+  /** Most transactions begun and not acknowledged; absent: twenty times the connections. */
   readonly inFlight?: number;
   /** Most transactions in flight on one connection to a relay that offers CHUNKING; 1: BDAT is not used. Absent: 4. */
   readonly transactionsPerConnection?: number;

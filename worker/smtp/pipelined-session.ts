@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { Envelope, RelaySession, TransactionFact } from '../tasks/contract.ts';
-import { type Commands, envelopeCommands, refusedHere } from './envelope.ts';
+import { envelopeCommands, refusedHere } from './envelope.ts';
 import type { Offers } from './offers.ts';
+import { Outbox } from './outbox.ts';
 import { Patience } from './patience.ts';
 import { type Reply, ReplyReader } from './reply-reader.ts';
 import type { SmtpTimes } from './times.ts';
@@ -51,6 +52,7 @@ interface Entering {
 export class PipelinedSession implements RelaySession {
   onRoom: () => void = () => {};
   readonly #socket: Duplex;
+  readonly #outbox: Outbox;
   readonly #offers: Offers;
   readonly #times: SmtpTimes;
   readonly #depth: number;
@@ -72,6 +74,7 @@ export class PipelinedSession implements RelaySession {
   /** Takes a connection on which nothing is awaited. */
   constructor(socket: Duplex, offers: Offers, { times, depth }: PipelineOptions) {
     this.#socket = socket;
+    this.#outbox = new Outbox(socket);
     this.#offers = offers;
     this.#times = times;
     this.#depth = offers.chunking ? depth : 1;
@@ -114,11 +117,14 @@ export class PipelinedSession implements RelaySession {
     const transaction = new Transaction(isChunked, needsReset, ended);
     this.#open.push(transaction);
     if (this.#open.length === 1) this.#patience.waitsFor(transaction, performance.now());
-    const commands = envelopeCommands(envelope, message, this.#offers, needsReset);
-    if (isChunked) this.#socket.write(withChunk(commands, message));
-    else {
+    const { text, encoding } = envelopeCommands(envelope, message, this.#offers, needsReset);
+    if (isChunked) {
+      // The whole message is the last chunk (RFC 3030 §2), which is taken as it is: nothing is stuffed.
+      this.#outbox.text(`${text}BDAT ${message.length} LAST\r\n`, encoding);
+      this.#outbox.bytes(message);
+    } else {
       this.#entering = { transaction, bytes: message, written: 0 };
-      this.#socket.write(`${commands.text}DATA\r\n`, commands.encoding);
+      this.#outbox.text(`${text}DATA\r\n`, encoding);
     }
   }
 
@@ -127,7 +133,7 @@ export class PipelinedSession implements RelaySession {
     const closed = new Promise<void>((resolve) => this.#whenClosed.push(resolve));
     if (this.#isOver || this.#open.length > 0) this.#finish('the session was closed');
     else if (this.#leaveBy === undefined) {
-      this.#socket.write('QUIT\r\n');
+      this.#outbox.text('QUIT\r\n', 'latin1');
       this.#leave();
     }
     await closed;
@@ -139,7 +145,7 @@ export class PipelinedSession implements RelaySession {
 
   #received(chunk: Buffer): void {
     // What the replies of one chunk give rise to goes out in one segment, after all of them are read: none of them can be an answer to it.
-    this.#socket.cork();
+    this.#outbox.hold();
     try {
       this.#reader.read(chunk, this.#replied);
     } catch (error) {
@@ -149,7 +155,7 @@ export class PipelinedSession implements RelaySession {
     if (this.#leaveBy !== undefined && this.#open.length === 0) this.#finish('the session was closed');
     this.#tell();
     if (!this.#isOver) this.#patience.waitsFor(this.#open[0], performance.now());
-    this.#socket.uncork();
+    this.#outbox.release();
   }
 
   readonly #replied = (reply: Reply): void => {
@@ -197,14 +203,14 @@ export class PipelinedSession implements RelaySession {
     while (bytes.length - entering.written > PIECE_BYTES) {
       const piece = bytes.subarray(entering.written, entering.written + PIECE_BYTES);
       entering.written += PIECE_BYTES;
-      if (!this.#socket.write(piece)) return;
+      if (!this.#outbox.bytes(piece)) return;
     }
-    this.#socket.write(entering.written === 0 ? bytes : bytes.subarray(entering.written));
+    this.#outbox.bytes(entering.written === 0 ? bytes : bytes.subarray(entering.written));
     this.#bodyWritten(transaction, endOfData(bytes));
   }
 
   #bodyWritten(transaction: Transaction, end: Buffer): void {
-    this.#socket.write(end);
+    this.#outbox.bytes(end);
     this.#entering = undefined;
     transaction.bodyWritten();
     if (this.isUsable) this.onRoom();
@@ -258,14 +264,4 @@ export class PipelinedSession implements RelaySession {
 
 function watchEveryMs({ envelopeMs, bodyMs, dotMs, transactionMs }: SmtpTimes): number {
   return Math.min(WATCH_EVERY_MS, Math.max(1, Math.min(envelopeMs, bodyMs, dotMs, transactionMs) / 4));
-}
-
-/** The envelope and the whole message as the last chunk (RFC 3030 §2), which is taken as it is: nothing is stuffed. */
-function withChunk({ text, encoding }: Commands, message: Buffer): Buffer {
-  const commands = `${text}BDAT ${message.length} LAST\r\n`;
-  const length = Buffer.byteLength(commands, encoding);
-  const bytes = Buffer.allocUnsafe(length + message.length);
-  bytes.write(commands, encoding);
-  message.copy(bytes, length);
-  return bytes;
 }
