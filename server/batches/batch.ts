@@ -25,6 +25,8 @@ export interface ResolvedOptions {
   readonly retryCapMs: number;
   readonly retryForMs: number;
   readonly onUnknown: 'RETRY' | 'HOLD';
+  /** Nothing is sent from then on, ms since the epoch; absent in batches of older versions: never. */
+  readonly expiresAt?: number;
 }
 
 /** A committed batch as the store knows it. */

@@ -79,6 +79,16 @@ export interface BatchStore {
    * stays as it is. A cancelled one never runs again; its `finishedAt` is when nothing is leased any more.
    */
   cancelBatch(uuid: string, now: number): Promise<BatchFigures | undefined>;
+  /**
+   * The time of a batch is over: at most `limit` of its pending and deferred recipients become failed with this reply, no
+   * attempt charged; those pending that were tried before go first, then the deferred, then the fresh, each in order of seq.
+   * What is leased stays so, and is pending or deferred again when it is given back. Only running and paused batches change.
+   * Its cost grows with `limit`, not with the batch. Undefined: no such batch.
+   */
+  expireBatch(
+    uuid: string,
+    expiry: { readonly now: number; readonly reply: string; readonly limit: number },
+  ): Promise<{ figures: BatchFigures; changed: number } | undefined>;
   /** Failed become pending with no attempts behind them; a finished batch runs again, a cancelled one stays as it is. */
   retryFailed(uuid: string): Promise<{ figures: BatchFigures; changed: number } | undefined>;
 }

@@ -1,6 +1,7 @@
 import type { StateCounts } from '../batches/batch.ts';
 import type { BatchStore } from '../batches/store.ts';
 import type { TaskStore } from '../dispatch/store.ts';
+import type { InstanceStore } from '../instance/store.ts';
 import type { LoanStore } from '../mesh/store.ts';
 
 /** What a reading of every row finds. */
@@ -25,7 +26,7 @@ export interface StoreSnapshot {
 }
 
 /** A durable store. Its users each declare the part they need; every backend passes one contract suite. */
-export interface Store extends BatchStore, TaskStore, LoanStore {
+export interface Store extends BatchStore, TaskStore, LoanStore, InstanceStore {
   /** @throws StoreError STORE_IN_USE, STORE_NOT_WRITABLE, STORE_DAMAGED, STORE_TOO_NEW. */
   start(): Promise<void>;
   /** Commits what was asked for, and closes. What is asked for later is refused with STORE_UNAVAILABLE. */

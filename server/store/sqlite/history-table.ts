@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { MAX_REPLY_CHARS, type SeqRange, type SeqRanges } from '../../../protocol/index.ts';
+import { eachSeq, MAX_REPLY_CHARS, type SeqRange, type SeqRanges } from '../../../protocol/index.ts';
 import type { ClaimedRecipient, Outcome } from '../../dispatch/store.ts';
 import { claimed } from './recipient-table.ts';
 
@@ -38,6 +38,8 @@ export class HistoryTable {
   readonly #acceptTwice: StatementSync;
   readonly #cancelWaiting: StatementSync;
   readonly #retryFailed: StatementSync;
+  readonly #failWaiting: StatementSync;
+  readonly #insertFailed: StatementSync;
   readonly #putBack: StatementSync;
   readonly #promote: StatementSync;
   readonly #nextDue: StatementSync;
@@ -73,6 +75,12 @@ export class HistoryTable {
       UPDATE history SET state = 'cancelled', due_at = NULL WHERE batch = ? AND state IN ('pending', 'deferred')`);
     this.#retryFailed = database.prepare(`
       UPDATE history SET state = 'pending', attempts = 0, charged = 0 WHERE batch = ? AND state = 'failed'`);
+    this.#failWaiting = database.prepare(`
+      UPDATE history SET state = 'failed', due_at = NULL, charged = 0, reply = :reply, at = :now
+      WHERE batch = :batch AND seq IN (
+        SELECT seq FROM history WHERE batch = :batch AND state = :state ORDER BY seq LIMIT :limit)`);
+    this.#insertFailed = database.prepare(`
+      INSERT INTO history (state, reply, at, batch, seq) VALUES ('failed', ?, ?, ?, ?)`);
     this.#putBack = database.prepare(`
       UPDATE history SET state = 'deferred', due_at = ?, attempts = attempts - charged, charged = 0
       WHERE ${range} AND state = 'failed'`);
@@ -175,6 +183,26 @@ export class HistoryTable {
   /** Failed become pending; its cost grows with their number, which it tells. */
   retryFailed(batch: number): number {
     return Number(this.#retryFailed.run(batch).changes);
+  }
+
+  /** The first ones of those that wait in this state fail; tells how many. */
+  failWaiting(
+    batch: number,
+    state: 'pending' | 'deferred',
+    limit: number,
+    why: { readonly reply: string; readonly now: number },
+  ): number {
+    const { reply, now } = why;
+    return Number(this.#failWaiting.run({ batch, state, limit, reply, now }).changes);
+  }
+
+  /** Recipients without a row fail. */
+  insertFailed(
+    batch: number,
+    ranges: SeqRanges,
+    { reply, now }: { readonly reply: string; readonly now: number },
+  ): void {
+    for (const seq of eachSeq(ranges)) this.#insertFailed.run(reply, now, batch, seq);
   }
 
   /** Failed ones among these become deferred; tells how many. */

@@ -126,4 +126,15 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   INSERT INTO loan_total VALUES (1, 0, 0, 0);
   `,
+  `
+  -- The last run of a server on this file, to notice a copy (see server/instance).
+  CREATE TABLE instance (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    epoch INTEGER NOT NULL,
+    host TEXT,
+    place TEXT NOT NULL,
+    path TEXT NOT NULL,
+    alive_at REAL NOT NULL
+  ) STRICT;
+  `,
 ];

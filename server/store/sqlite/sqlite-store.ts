@@ -4,6 +4,7 @@ import type { SeqRanges } from '../../../protocol/index.ts';
 import type { BatchFigures, BatchRecord } from '../../batches/batch.ts';
 import type { BatchDraft, ListedState, RecipientDetail, StoredRecipient } from '../../batches/store.ts';
 import type { Claim, ClaimRequest, Expiry, Lease, Moved, Settled, Settlement } from '../../dispatch/store.ts';
+import type { InstanceRecord, StorePlace } from '../../instance/store.ts';
 import type { LoanRecord } from '../../mesh/store.ts';
 import { StoreError } from '../errors.ts';
 import type { Audit, Store, StoreSnapshot } from '../store.ts';
@@ -12,6 +13,8 @@ import { audit } from './audit.ts';
 import { claim } from './claim.ts';
 import { type Connection, connect } from './connection.ts';
 import { expire } from './expire.ts';
+import { type BatchExpiry, expireBatch } from './expire-batch.ts';
+import { placeOf } from './file-place.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Housekeeping, type StoreLogger } from './housekeeping.ts';
 import { type CommitEnd, Intake, recordOf } from './intake.ts';
@@ -168,6 +171,13 @@ export class SqliteStore implements Store {
     return this.#write(({ tables }) => actions.retryFailed(tables, uuid));
   }
 
+  expireBatch(
+    uuid: string,
+    expiry: BatchExpiry,
+  ): Promise<{ figures: BatchFigures; changed: number } | undefined> {
+    return this.#write(({ tables }) => expireBatch(tables, uuid, expiry));
+  }
+
   claim(request: ClaimRequest): Promise<Claim | undefined> {
     return this.#write(({ tables }) => claim(tables, request));
   }
@@ -218,6 +228,23 @@ export class SqliteStore implements Store {
 
   loanTotals(): Promise<{ readonly made: number; readonly returned: number; readonly lost: number }> {
     return this.#read(({ tables }) => tables.loans.totals());
+  }
+
+  place(): StorePlace {
+    return placeOf(this.#started.connection.file);
+  }
+
+  lastInstance(): Promise<InstanceRecord | undefined> {
+    return this.#read(({ tables }) => tables.instance.last());
+  }
+
+  beginInstance(host: string | undefined, now: number): Promise<number> {
+    const place = this.place();
+    return this.#write(({ tables }) => tables.instance.begin(place, host, now));
+  }
+
+  touchInstance(now: number): Promise<void> {
+    return this.#write(({ tables }) => tables.instance.touch(now));
   }
 
   audit(uuid: string): Promise<Audit> {

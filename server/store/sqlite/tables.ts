@@ -3,6 +3,7 @@ import { BatchTable } from './batch-table.ts';
 import { ContentTable } from './content-table.ts';
 import type { GroupHooks } from './group-commit.ts';
 import { HistoryTable } from './history-table.ts';
+import { InstanceTable } from './instance-table.ts';
 import { LoanTable } from './loan-table.ts';
 import { RecipientTable } from './recipient-table.ts';
 import { SpanTable } from './span-table.ts';
@@ -17,6 +18,7 @@ export class Tables implements GroupHooks {
   readonly history: HistoryTable;
   readonly tasks: TaskTable;
   readonly loans: LoanTable;
+  readonly instance: InstanceTable;
 
   constructor(database: DatabaseSync) {
     this.batches = new BatchTable(database);
@@ -26,6 +28,7 @@ export class Tables implements GroupHooks {
     this.history = new HistoryTable(database);
     this.tasks = new TaskTable(database);
     this.loans = new LoanTable(database);
+    this.instance = new InstanceTable(database);
   }
 
   flush(): void {

@@ -57,6 +57,13 @@ const step = fc.oneof(
       limit: fc.integer({ min: 1, max: 5 }),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('expireBatch' as const),
+      limit: fc.integer({ min: 1, max: 6 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('putBack' as const), seqs, dueAt: fc.nat(100) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('pause', 'resume', 'resume', 'retry') }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('cancel', 'restart') }) },
@@ -151,6 +158,8 @@ async function ask(
       return store.expire({ ...one, task: taskAt(model, one.task) ?? '', now });
     case 'promote':
       return store.promoteDue(one.now, one.limit);
+    case 'expireBatch':
+      return store.expireBatch(batch, { now, reply: 'expired', limit: one.limit });
     case 'putBack':
       return store.putBack(batch, one.seqs, one.dueAt);
     case 'pause':
@@ -193,6 +202,8 @@ function play(model: NaiveBatch, one: Step, now: number, name: string): object |
         ...(nextDueAt === undefined ? {} : { nextDueAt }),
       };
     }
+    case 'expireBatch':
+      return { changed: model.expireBatch(now, one.limit), figures: model.figures };
     case 'putBack':
       model.putBack(one.seqs, one.dueAt);
       return { figures: model.figures };

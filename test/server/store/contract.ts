@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect } from 'vitest';
 import type { Store } from '../../../server/store/store.ts';
 import { actionsContract } from './contract-actions.ts';
 import { claimContract } from './contract-claim.ts';
+import { expiryContract } from './contract-expiry.ts';
+import { instanceContract } from './contract-instance.ts';
 import { intakeContract } from './contract-intake.ts';
 import { lateContract } from './contract-late.ts';
 import { loansContract } from './contract-loans.ts';
@@ -54,6 +56,8 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
     settleContract(subject);
     lateContract(subject);
     actionsContract(subject);
+    expiryContract(subject);
+    instanceContract(subject);
     loansContract(subject);
     modelContract(subject);
   });

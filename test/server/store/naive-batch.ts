@@ -174,6 +174,23 @@ export class NaiveBatch {
     this.#conclude(now);
   }
 
+  expireBatch(now: number, limit: number): number {
+    if (this.state !== 'RUNNING' && this.state !== 'PAUSED') return 0;
+    const pending = this.#seqs('pending');
+    const waiting = [
+      ...pending.filter((seq) => this.#at(seq).tried),
+      ...this.#seqs('deferred'),
+      ...pending.filter((seq) => !this.#at(seq).tried),
+    ].slice(0, limit);
+    for (const seq of waiting) {
+      this.#settle(this.#at(seq), 'failed');
+      this.#at(seq).charged = false;
+      this.#at(seq).tried = true;
+    }
+    if (waiting.length > 0) this.#conclude(now);
+    return waiting.length;
+  }
+
   retryFailed(): number {
     if (this.state === 'CANCELLED') return 0;
     const failed = this.#seqs('failed');
