@@ -152,6 +152,14 @@ export function classify(fact: SmtpFact): Classified {
   };
 }
 
+const ACCEPTED_LINE = /^2[0-9][0-9](?: .*)?$/;
+
+/** Whether the relay took the mail: `classify(fact).outcome` is `sent`, at less cost for the one line that is nearly always the reply. */
+export function isAccepted(fact: SmtpFact): boolean {
+  if (fact.stage !== 'dot' || fact.phase !== 'replied') return false;
+  return ACCEPTED_LINE.test(fact.reply ?? '') || classify(fact).outcome === 'sent';
+}
+
 function codeOf(fact: SmtpFact, replied: boolean, reply: SmtpReply | undefined): string {
   if (reply !== undefined) return reply.enhanced ? `${reply.basic} ${reply.enhanced}` : `${reply.basic}`;
   if (fact.stage === 'local') return 'local';

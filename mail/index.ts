@@ -12,6 +12,7 @@ export { ByteWriter } from './byte-writer.ts';
 export {
   type Classified,
   classify,
+  isAccepted,
   type SmtpFact,
   type SmtpPhase,
   type SmtpStage,

@@ -22,3 +22,32 @@ export function parseMessageId(messageId: string): MessageIdParts | undefined {
   const match = MESSAGE_ID.exec(messageId);
   return match ? { batch: match[1] ?? '', seq: Number(match[2]), domain: match[3] ?? '' } : undefined;
 }
+
+const MAX_SEQ_DIGITS = 15;
+const ZERO = 48;
+const NINE = 57;
+
+/** The Message-IDs of one batch and sender, which differ in their seq only: each is recognised without being parsed. */
+export class MessageIdFamily {
+  readonly #start: string;
+  readonly #end: string;
+
+  constructor({ batch, domain }: MessageIdParts) {
+    this.#start = `<${batch}.`;
+    this.#end = `@${domain}>`;
+  }
+
+  /** Whether `parseMessageId` would find the same batch and domain. */
+  isSibling(messageId: string): boolean {
+    const from = this.#start.length;
+    const to = messageId.length - this.#end.length;
+    if (to <= from || to - from > MAX_SEQ_DIGITS) return false;
+    if (!messageId.startsWith(this.#start) || !messageId.endsWith(this.#end)) return false;
+    if (messageId.charCodeAt(from) === ZERO) return to - from === 1;
+    for (let i = from; i < to; i++) {
+      const code = messageId.charCodeAt(i);
+      if (code < ZERO || code > NINE) return false;
+    }
+    return true;
+  }
+}

@@ -13,7 +13,7 @@ import { FieldWriter } from './field-writer.ts';
 import { type EncodedAttachments, type Frame, type Layout, type LayoutStep, layOut } from './layout.ts';
 import { MessageError } from './message-error.ts';
 import { type MessageField, messageFields, ONE_CLICK } from './message-fields.ts';
-import { parseMessageId } from './message-id.ts';
+import { MessageIdFamily, parseMessageId } from './message-id.ts';
 import { type MessageSpec, type ReadSpec, readSpec } from './message-spec.ts';
 import { RecipientCheck } from './recipient-check.ts';
 import { recipientValue } from './recipient-field.ts';
@@ -75,6 +75,8 @@ class Composition implements CompiledMessage {
   readonly #encoded: EncodedAttachments = new WeakMap();
   readonly #layouts = new Map<string, Layout>();
   #batch: string | undefined;
+  /** Of the last copy, where its Message-ID is of our making. */
+  #id: MessageIdFamily | undefined;
   #dateMs = Number.NaN;
   #date = '';
 
@@ -174,7 +176,10 @@ class Composition implements CompiledMessage {
 
   /** @throws MessageError */
   #enterBatch(messageId: string): void {
-    const batch = parseMessageId(messageId)?.batch ?? checkMessageId(messageId);
+    if (this.#id?.isSibling(messageId)) return;
+    const id = parseMessageId(messageId);
+    this.#id = id && new MessageIdFamily(id);
+    const batch = id?.batch ?? checkMessageId(messageId);
     if (batch === this.#batch) return;
     this.#batch = batch;
     this.#layouts.clear();

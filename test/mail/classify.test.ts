@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classify, type SmtpFact, type SmtpPhase, type SmtpStage } from '../../mail/index.ts';
+import { classify, isAccepted, type SmtpFact, type SmtpPhase, type SmtpStage } from '../../mail/index.ts';
 
 const BEFORE_RCPT: SmtpStage[] = ['connect', 'greeting', 'ehlo', 'tls', 'auth', 'mail'];
 const ABOUT_THE_MAIL: SmtpStage[] = ['rcpt', 'data', 'dot'];
@@ -195,5 +195,31 @@ describe('for any fact whatever', () => {
       const { outcome, fault, chargeAttempt } = classify(given);
       if (outcome === 'deferred') expect(chargeAttempt).toBe(fault === 'recipient');
     });
+  });
+
+  it('is told to be an acceptance by the short way exactly where it is sent', () => {
+    const text = fc.oneof(
+      fc.string(),
+      fc
+        .tuple(
+          fc.constantFrom('2', '4', '5', '1', ''),
+          fc.stringMatching(/^[0-9]{1,3}$/),
+          fc.constantFrom(' ', '-', '', '\r\n', ' 5.7.1 ', '\r\n250 ', '\u2028'),
+          fc.string(),
+        )
+        .map((parts) => parts.join('')),
+    );
+    fc.assert(
+      fc.property(
+        fc.constantFrom<SmtpStage>('mail', 'rcpt', 'data', 'dot', 'local'),
+        fc.constantFrom(...PHASES),
+        fc.option(text, { nil: undefined }),
+        (stage, phase, reply) => {
+          const fact: SmtpFact = { stage, phase, reply };
+          expect(isAccepted(fact)).toBe(classify(fact).outcome === 'sent');
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 });

@@ -75,7 +75,7 @@ test('the worker process sends, and ends with 0 when told', async () => {
   const sink = await harness.sink();
   const { child } = workerProcess('--server', server.url, '--connections', '3');
   const visit = await server.visit();
-  expect(await visit.alive()).toMatchObject({ CONNECTIONS: 3, IN_FLIGHT: 30 });
+  expect(await visit.alive()).toMatchObject({ CONNECTIONS: 3, IN_FLIGHT: 60 });
   visit.send(taskOf('t1', sink.port, people(20)));
   await visit.done('t1');
   child.kill('SIGTERM');

@@ -18,7 +18,7 @@ describe('announcing itself', () => {
       SLOTS: 2,
       TASKS: [],
       CONNECTIONS: 7,
-      IN_FLIGHT: 70,
+      IN_FLIGHT: 140,
       PROTOCOL: 1,
     });
     expect(visit.request.headers.authorization).toBe('Bearer secret');

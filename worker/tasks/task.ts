@@ -1,4 +1,4 @@
-import { classify } from '../../mail/index.ts';
+import { classify, isAccepted } from '../../mail/index.ts';
 import type { Relay, SeqRanges, TaskRecipient, TaskSend } from '../../protocol/index.ts';
 import { rangesOf } from '../../protocol/index.ts';
 import { TaskReports } from '../reports.ts';
@@ -84,17 +84,21 @@ export class Task {
   /** A taken recipient has come to its end. Returns whether that was a fault of the relay. */
   settle(recipient: TaskRecipient, fact: TransactionFact): boolean {
     this.#inFlight--;
-    const verdict = classify(fact);
-    const isSent = verdict.outcome === 'sent';
-    if (isSent) this.#sent++;
+    const isSent = isAccepted(fact);
     this.reports.add(recipient.SEQ, fact, isSent);
+    if (isSent) {
+      this.#sent++;
+      this.#faultsInARow = 0;
+      return false;
+    }
     // What this worker refuses by itself says nothing about the relay.
     if (fact.stage === 'local') return false;
-    this.#faultsInARow = verdict.fault === 'relay' ? this.#faultsInARow + 1 : 0;
+    const isRelayFault = classify(fact).fault === 'relay';
+    this.#faultsInARow = isRelayFault ? this.#faultsInARow + 1 : 0;
     if (this.#faultsInARow >= DEAD_RELAY_FAULTS) {
       this.stop(`relay ${this.relay.NAME}: ${this.#faultsInARow} faults in a row`);
     }
-    return verdict.fault === 'relay';
+    return isRelayFault;
   }
 
   /** Takes nothing more. The first reason counts. */
