@@ -1,16 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { eachSeq, MAX_REPLY_CHARS, type SeqRange, type SeqRanges } from '../../../protocol/index.ts';
 import type { ClaimedRecipient, Outcome } from '../../dispatch/store.ts';
+import type { HistoryRow, HistoryRows, HistoryState } from '../operations/tables.ts';
 import { claimed } from './recipient-table.ts';
-
-export type HistoryState = 'pending' | 'leased' | 'deferred' | 'sent' | 'failed' | 'unknown' | 'cancelled';
-
-export interface HistoryRow {
-  readonly seq: number;
-  readonly state: HistoryState;
-  readonly maybe_sent: number;
-  readonly accepted_twice: number;
-}
 
 type ClaimRow = [
   seq: number,
@@ -25,7 +17,7 @@ type ClaimRow = [
 const WORKER_LOST = 'the worker was lost before it reported';
 
 /** The recipients that did not go smoothly, one row each (see schema.ts). */
-export class HistoryTable {
+export class HistoryTable implements HistoryRows {
   readonly #pending: StatementSync;
   readonly #within: StatementSync;
   readonly #setState: StatementSync;

@@ -1,5 +1,5 @@
+import { type Intake, REMOVE_SLICE } from '../operations/intake.ts';
 import type { GroupCommit } from './group-commit.ts';
-import { type Intake, REMOVE_SLICE } from './intake.ts';
 import type { Tables } from './tables.ts';
 
 /** How long the tasks of a finished batch are remembered for late reports, ms. */

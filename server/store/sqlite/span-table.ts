@@ -1,7 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { SeqRange, SeqRanges } from '../../../protocol/index.ts';
-
-export type SpanState = 'pending' | 'settled' | 'cancelled';
+import type { SpanRows, SpanState } from '../operations/tables.ts';
 
 interface SpanRow {
   readonly from_seq: number;
@@ -12,7 +11,7 @@ interface SpanRow {
  * The mass of a batch, as few long spans of recipients in one state (see schema.ts). Spans of a state never overlap, and
  * those that touch are joined, so that a batch that is over is one span however many tasks it took.
  */
-export class SpanTable {
+export class SpanTable implements SpanRows {
   readonly #first: StatementSync;
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;

@@ -7,19 +7,19 @@ import type { Claim, ClaimRequest, Expiry, Lease, Moved, Settled, Settlement } f
 import type { InstanceRecord, StorePlace } from '../../instance/store.ts';
 import type { LoanRecord } from '../../mesh/store.ts';
 import { StoreError } from '../errors.ts';
+import * as actions from '../operations/actions.ts';
+import { claim } from '../operations/claim.ts';
+import { expire } from '../operations/expire.ts';
+import { type BatchExpiry, expireBatch } from '../operations/expire-batch.ts';
+import { type CommitEnd, Intake, recordOf } from '../operations/intake.ts';
+import { settle } from '../operations/settle.ts';
 import type { Audit, Store, StoreSnapshot } from '../store.ts';
-import * as actions from './actions.ts';
 import { audit } from './audit.ts';
-import { claim } from './claim.ts';
 import { type Connection, connect } from './connection.ts';
-import { expire } from './expire.ts';
-import { type BatchExpiry, expireBatch } from './expire-batch.ts';
 import { placeOf } from './file-place.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Housekeeping, type StoreLogger } from './housekeeping.ts';
-import { type CommitEnd, Intake, recordOf } from './intake.ts';
 import { Lists } from './lists.ts';
-import { settle } from './settle.ts';
 import { Tables } from './tables.ts';
 
 /** Whoever could not store something asks again every second: one line about the same trouble in this time, ms. */
@@ -179,7 +179,12 @@ export class SqliteStore implements Store {
   }
 
   claim(request: ClaimRequest): Promise<Claim | undefined> {
-    return this.#write(({ tables }) => claim(tables, request));
+    return this.#write(({ tables }) => {
+      const leased = claim(tables, request);
+      if (leased === undefined) return undefined;
+      const fresh = leased.fresh.flatMap((range) => tables.recipients.fresh(leased.batch, range));
+      return { recipients: [...leased.again, ...fresh], figures: leased.figures };
+    });
   }
 
   settle(settlement: Settlement): Promise<Settled | undefined> {

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { Tables as OperationTables } from '../operations/tables.ts';
 import { BatchTable } from './batch-table.ts';
 import { ContentTable } from './content-table.ts';
 import type { GroupHooks } from './group-commit.ts';
@@ -10,7 +11,7 @@ import { SpanTable } from './span-table.ts';
 import { TaskTable } from './task-table.ts';
 
 /** All the operations' tools, with every statement prepared. */
-export class Tables implements GroupHooks {
+export class Tables implements GroupHooks, OperationTables {
   readonly batches: BatchTable;
   readonly contents: ContentTable;
   readonly recipients: RecipientTable;

@@ -6,10 +6,9 @@ import {
   type SeqRanges,
   subtractRanges,
 } from '../../../protocol/index.ts';
-import { type CommittedBatch, move } from './batch-table.ts';
+import { type CommittedBatch, move } from './batch.ts';
 import { leave } from './give-back.ts';
-import type { HistoryRow } from './history-table.ts';
-import type { Tables } from './tables.ts';
+import type { HistoryRow, Tables } from './tables.ts';
 
 export interface LateFacts {
   /** Recipients that became sent. */

@@ -1,7 +1,7 @@
 import type { SeqRanges } from '../../../protocol/index.ts';
 import type { BatchFigures } from '../../batches/batch.ts';
 import type { Moved } from '../../dispatch/store.ts';
-import { type CommittedBatch, conclude, figuresOf, move } from './batch-table.ts';
+import { type CommittedBatch, conclude, figuresOf, move } from './batch.ts';
 import type { Tables } from './tables.ts';
 
 /** What people do to a batch. */

@@ -1,7 +1,7 @@
 import { countSeqs, type SeqRanges, subtractRanges, unionRanges } from '../../../protocol/index.ts';
-import { type CommittedBatch, move } from './batch-table.ts';
+import { type CommittedBatch, move } from './batch.ts';
 import type { Tables } from './tables.ts';
-import type { Task } from './task-table.ts';
+import type { Task } from './task.ts';
 
 /**
  * Recipients of a live task that were not tried become pending again; in a cancelled batch they become cancelled. Batch

@@ -1,19 +1,26 @@
-import { rangesOf } from '../../../protocol/index.ts';
-import type { Claim, ClaimRequest } from '../../dispatch/store.ts';
-import { figuresOf, move } from './batch-table.ts';
+import { countSeqs, rangesOf, type SeqRanges } from '../../../protocol/index.ts';
+import type { BatchFigures } from '../../batches/batch.ts';
+import type { ClaimedRecipient, ClaimRequest } from '../../dispatch/store.ts';
+import { figuresOf, move } from './batch.ts';
 import type { Tables } from './tables.ts';
 
+/** What a new task leases, in its order: `again`, then `fresh`, whose rows the backend reads. */
+export interface Leased {
+  readonly batch: number;
+  readonly again: readonly ClaimedRecipient[];
+  readonly fresh: SeqRanges;
+  readonly figures: BatchFigures;
+}
+
 /** Leases recipients of a running batch: those pending again first, then fresh ones. */
-export function claim(tables: Tables, request: ClaimRequest): Claim | undefined {
+export function claim(tables: Tables, request: ClaimRequest): Leased | undefined {
   const batch = tables.batches.committed(request.batch);
   if (batch?.state !== 'RUNNING' || batch.counts.pending === 0 || request.count < 1) return undefined;
   const recipients = tables.history.pending(batch.id, request.count);
   const again = rangesOf(recipients.map((recipient) => recipient.seq));
   const fresh = tables.spans.take(batch.id, 'pending', request.count - recipients.length);
-  for (const range of fresh) {
-    for (const recipient of tables.recipients.fresh(batch.id, range)) recipients.push(recipient);
-  }
-  if (recipients.length === 0) {
+  const count = recipients.length + countSeqs(fresh);
+  if (count === 0) {
     throw new Error(`batch ${batch.uuid} counts ${batch.counts.pending} pending recipients and has none`);
   }
   tables.history.setState(batch.id, again, 'leased');
@@ -28,6 +35,6 @@ export function claim(tables: Tables, request: ClaimRequest): Claim | undefined 
     gone: [],
   });
   tables.batches.change(batch);
-  move(batch, 'pending', 'leased', recipients.length);
-  return { recipients, figures: figuresOf(batch) };
+  move(batch, 'pending', 'leased', count);
+  return { batch: batch.id, again: recipients, fresh, figures: figuresOf(batch) };
 }

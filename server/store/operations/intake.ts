@@ -2,7 +2,7 @@ import type { Message } from '../../../protocol/index.ts';
 import type { BatchRecord } from '../../batches/batch.ts';
 import type { BatchDraft, StoredRecipient } from '../../batches/store.ts';
 import { StoreError } from '../errors.ts';
-import { type Batch, type CommittedBatch, conclude, figuresOf } from './batch-table.ts';
+import { type Batch, type CommittedBatch, conclude, figuresOf } from './batch.ts';
 import type { Tables } from './tables.ts';
 
 /** Recipients removed in one operation: some milliseconds. */

@@ -1,9 +1,9 @@
 import { countSeqs, splitRanges } from '../../../protocol/index.ts';
 import type { Expiry, Moved } from '../../dispatch/store.ts';
-import { type CommittedBatch, conclude, figuresOf, move } from './batch-table.ts';
+import { type CommittedBatch, conclude, figuresOf, move } from './batch.ts';
 import { giveBack, leave } from './give-back.ts';
 import type { Tables } from './tables.ts';
-import { isLive, type Task } from './task-table.ts';
+import { isLive, type Task } from './task.ts';
 
 /** Ends a lease whose worker is gone. */
 export function expire(tables: Tables, expiry: Expiry): (Moved & { readonly marked: number }) | undefined {

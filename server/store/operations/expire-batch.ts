@@ -1,6 +1,6 @@
 import { countSeqs } from '../../../protocol/index.ts';
 import type { BatchFigures } from '../../batches/batch.ts';
-import { conclude, figuresOf, move } from './batch-table.ts';
+import { conclude, figuresOf, move } from './batch.ts';
 import type { Tables } from './tables.ts';
 
 export interface BatchExpiry {

@@ -8,12 +8,11 @@ import {
   unionRanges,
 } from '../../../protocol/index.ts';
 import type { Outcome, Settled, Settlement } from '../../dispatch/store.ts';
-import { type CommittedBatch, conclude, figuresOf, move } from './batch-table.ts';
+import { type CommittedBatch, conclude, figuresOf, move } from './batch.ts';
 import { giveBack, leave } from './give-back.ts';
-import type { HistoryState } from './history-table.ts';
 import { acceptLate } from './late-sent.ts';
-import type { Tables } from './tables.ts';
-import { isLive, type Task } from './task-table.ts';
+import type { HistoryState, Tables } from './tables.ts';
+import { isLive, type Task } from './task.ts';
 
 /** Applies the results of a task, live or over. */
 export function settle(tables: Tables, settlement: Settlement): Settled | undefined {
