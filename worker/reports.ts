@@ -39,6 +39,7 @@ export class TaskReports {
   #failAll = false;
   #outstanding: Outstanding | undefined;
   #finished = false;
+  #presentedAt: number | undefined;
 
   constructor(task: string, worker: string) {
     this.#task = task;
@@ -48,6 +49,11 @@ export class TaskReports {
   /** DONE is acknowledged: nothing of the task is left here. */
   get isFinished(): boolean {
     return this.#finished;
+  }
+
+  /** When a report went out last, ms; undefined: none has yet. */
+  get presentedAt(): number | undefined {
+    return this.#presentedAt;
   }
 
   /** Results not acknowledged yet. */
@@ -132,6 +138,7 @@ export class TaskReports {
 
   #present(report: WorkerReport, transactions: number, now: number): WorkerReport {
     this.#outstanding = { report, transactions, presentedAt: now, refusals: 0 };
+    this.#presentedAt = now;
     return report;
   }
 

@@ -7,6 +7,13 @@ import type { TaskBook } from './task-book.ts';
 export const KEEP_RESULTS_MS = 3_600_000;
 /** A report that was answered with "try again" is presented again after this time, ms. */
 export const REPEAT_REPORT_MS = 1_000;
+/**
+ * Reports of a task are so far apart, ms, while there is room in the window: each costs both ends as much as several mails do, and the server a
+ * flush of its disk. Slow traffic does not wait at all.
+ */
+const REPORT_EVERY_MS = 4;
+/** Share of the window that is free, below which a report does not wait: mails would. */
+const ROOMY = 0.5;
 /** A report that is not answered for so long makes the link suspect, ms. */
 const ANSWER_WITHIN_MS = 60_000;
 
@@ -35,7 +42,8 @@ export class ReportDesk {
   readonly #options: ReportDeskOptions;
   readonly #logger: Logger;
   readonly #now: () => number;
-  readonly #reporting = new Set<Task>();
+  /** Tasks about to report, and what cancels that where it waits. */
+  readonly #reporting = new Map<Task, NodeJS.Timeout | undefined>();
   readonly #orphanedAt = new Map<string, number>();
   /** Refused reports that wait to be presented again, by server. */
   readonly #repeats = new Map<string, { refusals: number; timer: NodeJS.Timeout }>();
@@ -54,16 +62,26 @@ export class ReportDesk {
     this.#now = now;
   }
 
-  /** The task has something to tell. What ends in the same turn of the event loop is told together. */
+  /**
+   * The task has something to tell. What ends in the same turn of the event loop is told together, and while the traffic is fast what ends in
+   * `REPORT_EVERY_MS`.
+   */
   report(task: Task): void {
-    if (this.#reporting.has(task)) return;
-    this.#reporting.add(task);
-    setImmediate(() => {
-      this.#reporting.delete(task);
-      // One that cannot go now counts as unacknowledged, and is presented when the link is there.
-      const report = task.reports.next(this.#now());
-      if (report !== undefined) this.#link.report(task.origin, report);
-    });
+    const isWaiting = this.#reporting.has(task);
+    const timer = this.#reporting.get(task);
+    if (isWaiting && timer === undefined) return;
+    const waitMs = this.#waitMs(task);
+    if (isWaiting && waitMs > 0) return;
+    clearTimeout(timer);
+    if (waitMs > 0)
+      this.#reporting.set(
+        task,
+        setTimeout(() => this.#tell(task), waitMs),
+      );
+    else {
+      this.#reporting.set(task, undefined);
+      setImmediate(() => this.#tell(task));
+    }
   }
 
   /** The link to that server is there: what it has not acknowledged is presented again. */
@@ -120,6 +138,21 @@ export class ReportDesk {
 
   stop(): void {
     for (const origin of [...this.#repeats.keys()]) this.#forgetRepeat(origin);
+  }
+
+  #waitMs(task: Task): number {
+    if (task.isOver) return 0;
+    const { free, limit } = this.#book.windowOf(task.origin);
+    if (free < limit * ROOMY) return 0;
+    const since = task.reports.presentedAt;
+    return since === undefined ? 0 : since + REPORT_EVERY_MS - this.#now();
+  }
+
+  #tell(task: Task): void {
+    this.#reporting.delete(task);
+    // One that cannot go now counts as unacknowledged, and is presented when the link is there.
+    const report = task.reports.next(this.#now());
+    if (report !== undefined) this.#link.report(task.origin, report);
   }
 
   #presentAgain(task: Task): void {
