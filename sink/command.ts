@@ -36,6 +36,7 @@ interface Flags {
   readonly downEvery?: number;
   readonly downFor?: number;
   readonly mbox?: string;
+  readonly record?: string;
   readonly list?: string;
   readonly json?: boolean;
 }
@@ -74,6 +75,7 @@ export function sinkCommand(): Command {
     .option('--down-every <s>', 'go down every so many seconds', number)
     .option('--down-for <s>', 'and stay down so many seconds (default 5)', number)
     .option('--mbox <file>', 'append every message to this file')
+    .option('--record <file>', 'append a JSON line per accepted recipient to this file, before the reply')
     .option('--list <file>', 'at the end, write a JSON line per Message-ID and recipient')
     .option('--json', 'at the end, print the report as one line of JSON')
     .addHelpText('after', `\n${rulesHelp()}`)
@@ -134,6 +136,7 @@ function optionsOf(flags: Flags): SinkOptionsInput {
     downEvery: flags.downEvery,
     downFor: flags.downFor,
     mbox: flags.mbox,
+    record: flags.record,
   };
 }
 
@@ -170,7 +173,7 @@ async function run(flags: Flags): Promise<void> {
   await sink.stop();
   if (flags.list !== undefined) writeListOrSayWhyNot(sink, flags.list);
   if (sink.storageError !== undefined) {
-    process.stderr.write(`The mbox file could not be written: ${sink.storageError.message}\n`);
+    process.stderr.write(`The mbox file or the record could not be written: ${sink.storageError.message}\n`);
     process.exitCode = 1;
   }
   const report = sink.report();

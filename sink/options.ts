@@ -75,6 +75,11 @@ export const sinkOptionsSchema = z
     downFor: z.number().min(0.01).max(86_400).default(5).describe('For so many seconds'),
     keepMessages: z.boolean().default(false).describe('Keeps whole messages in memory, for tests'),
     mbox: z.string().min(1).optional().describe('Appends every message to this file (mboxrd)'),
+    record: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Appends a line per accepted recipient to this file, before the reply'),
   })
   .strict()
   .refine((options) => (options.tlsCert === undefined) === (options.tlsKey === undefined), {

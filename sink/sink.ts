@@ -11,6 +11,7 @@ import { MboxWriter } from './mbox.ts';
 import { MisbehaviourMemory } from './memory.ts';
 import { type SinkOptions, type SinkOptionsInput, sinkOptionsSchema } from './options.ts';
 import { Pace, seededRandom } from './pace.ts';
+import { RecordWriter } from './record.ts';
 import { type KeyAndCertificate, selfSigned } from './self-signed.ts';
 import { Session } from './session.ts';
 import { type SinkReport, Tally } from './tally.ts';
@@ -44,7 +45,7 @@ export interface Sink {
   readonly deliveries: Deliveries;
   /** Whole messages, when `keepMessages` is set, in the order of arrival. */
   readonly messages: readonly KeptMessage[];
-  /** Why messages are refused with 452: the mbox file cannot be written. */
+  /** Why messages are refused with 452: the mbox file or the record cannot be written. */
   readonly storageError: Error | undefined;
   report(): SinkReport;
   /** Closes the listener and breaks every connection: the relay is gone. Idempotent. */
@@ -105,6 +106,7 @@ class RunningSink implements Sink, SessionWorld {
   readonly #tls: KeyAndCertificate | undefined;
   readonly #secureContext: SecureContext | undefined;
   readonly #mbox: MboxWriter | undefined;
+  readonly #record: RecordWriter | undefined;
   readonly #connections = new Set<Connection>();
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
@@ -128,7 +130,10 @@ class RunningSink implements Sink, SessionWorld {
       this.#tls = keyAndCertificate(options);
       this.#secureContext = secureContext(this.#tls);
     }
-    if (options.mbox !== undefined) this.#mbox = openMbox(options.mbox);
+    if (options.mbox !== undefined)
+      this.#mbox = open('mbox file', () => new MboxWriter(options.mbox as string));
+    if (options.record !== undefined)
+      this.#record = open('record', () => new RecordWriter(options.record as string));
     this.#settings = {
       ...options,
       starttls: options.tls === 'starttls',
@@ -158,7 +163,7 @@ class RunningSink implements Sink, SessionWorld {
   }
 
   get storageError(): Error | undefined {
-    return this.#mbox?.error;
+    return this.#mbox?.error ?? this.#record?.error;
   }
 
   report(): SinkReport {
@@ -187,6 +192,7 @@ class RunningSink implements Sink, SessionWorld {
     await this.#starting?.catch(() => {});
     await this.#closeListener();
     this.#mbox?.close();
+    this.#record?.close();
   }
 
   // What sessions ask of their sink.
@@ -211,6 +217,7 @@ class RunningSink implements Sink, SessionWorld {
 
   accept(message: ReceivedMessage): boolean {
     if (this.#mbox !== undefined && !this.#mbox.write(message, new Date())) return false;
+    if (this.#record !== undefined && !this.#record.write(message, Date.now())) return false;
     this.#tally.accepted(message.messageId, message.to, message.size);
     if (this.options.keepMessages) this.#keep(message);
     this.#events.message?.(message);
@@ -340,11 +347,12 @@ function secureContext(tls: KeyAndCertificate): SecureContext {
   }
 }
 
-function openMbox(path: string): MboxWriter {
+/** Opens a file that messages are appended to. */
+function open<T>(name: string, writer: () => T): T {
   try {
-    return new MboxWriter(path);
+    return writer();
   } catch (error) {
-    throw new SinkStartError(`Cannot append to the mbox file: ${reason(error)}`, {
+    throw new SinkStartError(`Cannot append to the ${name}: ${reason(error)}`, {
       code: 'SINK_FILE',
       cause: error,
     });
