@@ -1,4 +1,4 @@
-import type { Batch, MutiraoClient } from '../client/index.ts';
+import { type Batch, isOver, type MutiraoClient } from '../client/index.ts';
 import { CliError, EXIT } from './errors.ts';
 import { count, dateTime, duration, oneLine } from './format.ts';
 import type { ProgressView } from './progress/view.ts';
@@ -59,6 +59,7 @@ export function description(batch: Batch): string {
     `  subject     ${oneLine(batch.subject)}`,
     `  submitted   ${dateTime(batch.createdAt)}`,
     ...(batch.finishedAt === undefined ? [] : [`  finished    ${dateTime(batch.finishedAt)}`]),
+    ...(batch.expiresAt === undefined || isOver(batch) ? [] : [`  expires     ${dateTime(batch.expiresAt)}`]),
     ...(batch.waiting === undefined ? [] : [`  waiting     ${oneLine(batch.waiting)}`]),
   ];
   const [title = '', ...counts] = summary(batch, undefined).split('\n');

@@ -32,6 +32,8 @@ export interface Batch {
   readonly secondReports: number;
   readonly createdAt: Date;
   readonly finishedAt?: Date;
+  /** What was not sent by then fails. */
+  readonly expiresAt?: Date;
   /** Recipients settled per second. */
   readonly rate?: number;
   /** Why nothing moves right now. */
@@ -84,6 +86,7 @@ export function batchOf(info: BatchInfo): Batch {
     secondReports: info.SECOND_REPORTS,
     createdAt: new Date(info.CREATED_AT),
     finishedAt: dateOf(info.FINISHED_AT),
+    expiresAt: dateOf(info.EXPIRES_AT),
     rate: info.RATE,
     waiting: info.WAITING,
   };

@@ -39,6 +39,8 @@ export interface Submission {
   readonly retry?: { readonly baseS?: number; readonly capS?: number; readonly forS?: number };
   /** When the relay cut the line after the final dot, so that nobody knows: send again (default), or leave it. */
   readonly onUnknown?: 'retry' | 'hold';
+  /** Seconds from now, or a time: what was not sent by then fails instead. The server's default is five days. */
+  readonly expires?: number | Date;
 }
 
 /** The SUBMIT message, without recipients and attachments. @throws InvalidSubmissionError when it fits into no frame */
@@ -89,7 +91,7 @@ function mebibytes(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(1).replace(/\.0$/, '');
 }
 
-function optionsOf({ strict, relays, retry, onUnknown }: Submission): BatchOptions {
+function optionsOf({ strict, relays, retry, onUnknown, expires }: Submission): BatchOptions {
   return {
     STRICT: strict,
     RELAYS: relays === undefined ? undefined : [...relays],
@@ -97,6 +99,7 @@ function optionsOf({ strict, relays, retry, onUnknown }: Submission): BatchOptio
     RETRY_CAP_S: retry?.capS,
     RETRY_FOR_S: retry?.forS,
     ON_UNKNOWN: onUnknown === undefined ? undefined : onUnknown === 'hold' ? 'HOLD' : 'RETRY',
+    EXPIRES: expires instanceof Date ? expires.toISOString() : expires,
   };
 }
 

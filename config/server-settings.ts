@@ -152,6 +152,13 @@ export const SERVER_SETTINGS = {
     value: 'TIME',
     description: 'how long a recipient is tried before it fails',
   },
+  expires: {
+    schema: duration(1_000, 366 * DAY),
+    fallback: '5d',
+    value: 'TIME',
+    description:
+      'how long after its submission a batch may be sent, unless it says so itself; at least as long as it retries',
+  },
   onUnknown: {
     schema: z
       .enum(['retry', 'hold'], 'must be retry or hold')

@@ -31,6 +31,10 @@ export const BatchOptions = z.object({
     .enum(['RETRY', 'HOLD'])
     .optional()
     .describe('when the relay cut the line after the final dot'),
+  EXPIRES: z
+    .union([seconds(YEAR_S), z.iso.datetime({ offset: true })])
+    .optional()
+    .describe('seconds from now, or a time: what was not sent by then is not sent any more, and fails'),
 });
 export type BatchOptions = z.infer<typeof BatchOptions>;
 
@@ -130,6 +134,7 @@ export const BatchInfo = z.object({
   SECOND_REPORTS: z.int().describe('recipients that the relay is known to have accepted twice'),
   CREATED_AT: z.string(),
   FINISHED_AT: z.string().optional(),
+  EXPIRES_AT: z.string().optional().describe('what was not sent by then fails'),
   RATE: z.number().optional().describe('recipients settled per second'),
   WAITING: z.string().optional().describe('why nothing moves right now'),
 });

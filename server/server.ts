@@ -7,6 +7,7 @@ import { Batches } from './batches/batches.ts';
 import { ClientSession } from './batches/client-session.ts';
 import { resolveOptions } from './batches/options.ts';
 import { Watchers } from './batches/watchers.ts';
+import { BatchExpiry } from './dispatch/batch-expiry.ts';
 import { Clockwork } from './dispatch/clockwork.ts';
 import { type DispatchContext, Dispatcher } from './dispatch/dispatcher.ts';
 import { LeaseBook } from './dispatch/lease-book.ts';
@@ -122,7 +123,12 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
   };
   const dispatcher = new Dispatcher(dispatch);
   const storeFailing = (): boolean => dispatcher.storeFailing || store.snapshot().failing;
-  const clockwork = new Clockwork(dispatch, dispatcher, { parkMs: settings.park });
+  const clockwork = new Clockwork(
+    dispatch,
+    dispatcher,
+    { parkMs: settings.park },
+    new BatchExpiry(dispatch, store),
+  );
   const results = new Results(
     dispatch,
     dispatcher,
@@ -161,7 +167,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
     watchers,
     logger: log('batches'),
     now,
-    resolve: (options) => resolveOptions(options, settings, relays.names),
+    resolve: (options) => resolveOptions(options, settings, relays.names, now()),
     wake: () => {
       clockwork.deferredUntil(0);
       dispatcher.pump();

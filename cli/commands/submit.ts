@@ -55,7 +55,8 @@ export function submitCommand(): Command {
         'hold',
       ]),
     )
-    .option('--retry-for <seconds>', 'give a recipient up after so many seconds', seconds);
+    .option('--retry-for <seconds>', 'give a recipient up after so many seconds', seconds)
+    .option('--expires <when>', 'send nothing after so many seconds, or after a time', expires);
   return withConnection(command)
     .option('--no-wait', 'end when the batch is accepted instead of when it is sent')
     .option('--quiet', 'no progress')
@@ -72,6 +73,14 @@ function delimiter(written: string): string {
   if ([...written].length !== 1 || /["\r\n]/.test(written))
     throw new InvalidArgumentError('must be one character, or "tab".');
   return written;
+}
+
+/** Seconds from now, or a time such as 2026-12-24T18:00:00Z; without a zone it is the reader's own. */
+function expires(written: string): number | Date {
+  if (/^\d+(\.\d+)?$/.test(written)) return seconds(written);
+  const at = /^\d{4}-\d{2}-\d{2}([T ]|$)/.test(written) ? new Date(written) : undefined;
+  if (at !== undefined && !Number.isNaN(at.getTime())) return at;
+  throw new InvalidArgumentError('must be a number of seconds, or a time such as 2026-12-24T18:00:00Z.');
 }
 
 function seconds(written: string): number {

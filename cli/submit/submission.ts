@@ -23,6 +23,7 @@ export interface SubmissionFlags {
   readonly relay?: readonly string[];
   readonly onUnknown?: 'retry' | 'hold';
   readonly retryFor?: number;
+  readonly expires?: number | Date;
 }
 
 /**
@@ -61,6 +62,7 @@ export async function submissionOf(flags: SubmissionFlags, profile: Profile): Pr
     relays: flags.relay,
     onUnknown: flags.onUnknown,
     retry: flags.retryFor === undefined ? undefined : { forS: flags.retryFor },
+    expires: flags.expires,
   };
 }
 

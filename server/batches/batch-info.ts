@@ -30,6 +30,9 @@ export function batchInfo(
     SECOND_REPORTS: record.secondReports,
     CREATED_AT: new Date(record.createdAt).toISOString(),
     ...(record.finishedAt === undefined ? {} : { FINISHED_AT: new Date(record.finishedAt).toISOString() }),
+    ...(record.options.expiresAt === undefined
+      ? {}
+      : { EXPIRES_AT: new Date(record.options.expiresAt).toISOString() }),
     ...(live.rate === undefined ? {} : { RATE: Math.round(live.rate * 10) / 10 }),
     ...(live.waiting === undefined ? {} : { WAITING: live.waiting }),
   };

@@ -2,6 +2,7 @@ import type { Logger } from '../../logging/index.ts';
 import type { Submit } from '../../protocol/index.ts';
 import type { BatchFigures, BatchRecord, ResolvedOptions } from './batch.ts';
 import type { BatchBook } from './batch-book.ts';
+import { isExpired } from './expiry.ts';
 import { RequestError } from './request-error.ts';
 import type { BatchStore, ListedState, RecipientDetail } from './store.ts';
 import { type Committed, Submission } from './submission.ts';
@@ -154,6 +155,12 @@ export class Batches {
       throw new RequestError(
         'WRONG_STATE',
         `batch ${record.uuid} is ${record.state.toLowerCase()} and cannot be changed any more; RETRY sends its failed recipients again`,
+      );
+    }
+    if ((action === 'RETRY' || action === 'RESUME') && isExpired(record.options, this.#context.now())) {
+      throw new RequestError(
+        'EXPIRED',
+        `the time of batch ${record.uuid} is over, nothing of it is sent any more; submit its recipients in a new batch`,
       );
     }
     if (action === 'RETRY' && record.state === 'CANCELLED') {

@@ -12,6 +12,7 @@ export type RequestErrorCode =
   | 'UNKNOWN_BATCH'
   | 'UNKNOWN_RELAY'
   | 'WRONG_STATE'
+  | 'EXPIRED'
   | 'STOPPING';
 
 export class RequestError extends Error {

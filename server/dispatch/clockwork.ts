@@ -1,3 +1,4 @@
+import type { BatchExpiry } from './batch-expiry.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
 import type { LeaseEntry } from './lease-book.ts';
 
@@ -5,6 +6,8 @@ import type { LeaseEntry } from './lease-book.ts';
 const TICK_MS = 200;
 /** Retries that become pending in one transaction, so that others are not kept waiting. */
 const PROMOTE_LIMIT = 5_000;
+/** How often batches are looked at whose time may be over, ms. */
+const EXPIRY_EVERY_MS = 1_000;
 /** A store that failed is left alone for so long, ms: so that it is tried again soon, and its log has one line a second. */
 const STORE_REST_MS = 1_000;
 
@@ -23,8 +26,16 @@ export class Clockwork {
   #promoting = false;
   readonly #ending = new Set<string>();
   #storeRestsUntil = 0;
+  readonly #expiry: BatchExpiry | undefined;
+  #expiryAt = 0;
 
-  constructor(context: DispatchContext, dispatcher: Dispatcher, settings: ClockworkSettings) {
+  constructor(
+    context: DispatchContext,
+    dispatcher: Dispatcher,
+    settings: ClockworkSettings,
+    expiry?: BatchExpiry,
+  ) {
+    this.#expiry = expiry;
     this.#context = context;
     this.#dispatcher = dispatcher;
     this.#settings = settings;
@@ -50,6 +61,7 @@ export class Clockwork {
       for (const lease of leases.overdue(monotonic()))
         void this.expire(lease, lease.inFlight, 'its time is over');
       if (now() >= this.#nextDueAt) void this.#promote();
+      if (monotonic() >= this.#expiryAt) void this.#expireBatches();
     }
     this.#answerParked();
     this.#dispatcher.retryStore();
@@ -98,6 +110,15 @@ export class Clockwork {
     const { monotonic, logger } = this.#context;
     if (monotonic() >= this.#storeRestsUntil) logger.error({ err: error }, what);
     this.#storeRestsUntil = monotonic() + STORE_REST_MS;
+  }
+
+  async #expireBatches(): Promise<void> {
+    this.#expiryAt = this.#context.monotonic() + EXPIRY_EVERY_MS;
+    try {
+      await this.#expiry?.run();
+    } catch (error) {
+      this.#storeFailed(error, 'the store cannot end a batch whose time is over, it is tried again');
+    }
   }
 
   #answerParked(): void {

@@ -3,6 +3,7 @@ import type { Logger } from '../../logging/index.ts';
 import { parseMailbox } from '../../mail/index.ts';
 import { rangesOf } from '../../protocol/index.ts';
 import type { ActiveBatch, BatchBook } from '../batches/batch-book.ts';
+import { isExpired } from '../batches/expiry.ts';
 import type { BatchStore } from '../batches/store.ts';
 import type { DkimKeys } from '../dkim-keys.ts';
 import type { RateMeter } from '../rate-meter.ts';
@@ -70,7 +71,10 @@ export class Dispatcher {
 
   /** Recipients that a further worker could send now: not those that wait for a breaker, a limit or a retry. */
   ready(): number {
-    return this.#context.batches.ready((batch) => this.#context.relays.healthy(batch.record.options.relays));
+    const { batches, relays, now } = this.#context;
+    return batches.ready(
+      ({ record: { options } }) => !isExpired(options, now()) && relays.healthy(options.relays),
+    );
   }
 
   /** One claim for each hungry worker; the end of a claim pumps again, for its next slot. */
@@ -89,10 +93,11 @@ export class Dispatcher {
 
   /** Starts one claim for this worker. False: there is nothing that it could do. */
   #serve(worker: WorkerEntry): boolean {
-    const { batches, relays, workers, settings } = this.#context;
+    const { batches, relays, workers, settings, now } = this.#context;
     const connections = worker.connections ?? 1;
     const batch = batches.choose(
-      (candidate) => relays.choose(worker.uuid, connections, candidate.record.options.relays) !== undefined,
+      ({ record: { options } }) =>
+        !isExpired(options, now()) && relays.choose(worker.uuid, connections, options.relays) !== undefined,
     );
     if (batch === undefined) return false;
     const choice = relays.choose(worker.uuid, connections, batch.record.options.relays);

@@ -1,4 +1,5 @@
 import type { ResolvedOptions } from '../batches/batch.ts';
+import { isExpired } from '../batches/expiry.ts';
 
 /**
  * When a recipient is tried again (DESIGN §5.8): base × 2ⁿ with equal jitter (never below half), capped.
@@ -12,7 +13,7 @@ export function retryDelay(attempts: number, options: ResolvedOptions, random: n
   return Math.round(delay / 2 + (delay / 2) * random);
 }
 
-/** Whether a recipient whose next try would be at `dueAt` is given up, for its batch was submitted too long ago. */
+/** Whether a recipient whose next try would be at `dueAt` is given up, for its batch was submitted too long ago or will have expired. */
 export function givesUp(createdAt: number, dueAt: number, options: ResolvedOptions): boolean {
-  return dueAt > createdAt + options.retryForMs;
+  return dueAt > createdAt + options.retryForMs || isExpired(options, dueAt);
 }

@@ -120,6 +120,8 @@ describe('mutirao submit', () => {
       'hold',
       '--retry-for',
       '60',
+      '--expires',
+      '2099-12-24T18:00:00+01:00',
       '--token',
       'secret',
     ]);
@@ -137,7 +139,13 @@ describe('mutirao submit', () => {
         LIST_UNSUBSCRIBE: 'https://example.org/u',
         ONE_CLICK: true,
       },
-      OPTIONS: { STRICT: true, RELAYS: ['mx1', 'mx2'], ON_UNKNOWN: 'HOLD', RETRY_FOR_S: 60 },
+      OPTIONS: {
+        STRICT: true,
+        RELAYS: ['mx1', 'mx2'],
+        ON_UNKNOWN: 'HOLD',
+        RETRY_FOR_S: 60,
+        EXPIRES: '2099-12-24T17:00:00.000Z',
+      },
     });
     const attached = server.requests
       .filter((request) => request.CLIENT === 'ATTACHMENT')

@@ -42,4 +42,10 @@ describe('giving up', () => {
     expect(givesUp(1_000, 1_000 + OPTIONS.retryForMs, OPTIONS)).toBe(false);
     expect(givesUp(1_000, 1_001 + OPTIONS.retryForMs, OPTIONS)).toBe(true);
   });
+
+  it('is when the batch will have expired by then', () => {
+    const options = { ...OPTIONS, expiresAt: 5_000 };
+    expect(givesUp(1_000, 4_999, options)).toBe(false);
+    expect(givesUp(1_000, 5_000, options)).toBe(true);
+  });
 });
