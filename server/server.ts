@@ -7,6 +7,7 @@ import { Batches } from './batches/batches.ts';
 import { ClientSession } from './batches/client-session.ts';
 import { resolveOptions } from './batches/options.ts';
 import { Watchers } from './batches/watchers.ts';
+import { SteadyClock } from './clock.ts';
 import { BatchExpiry } from './dispatch/batch-expiry.ts';
 import { Clockwork } from './dispatch/clockwork.ts';
 import { type DispatchContext, Dispatcher } from './dispatch/dispatcher.ts';
@@ -25,6 +26,7 @@ import { listen } from './http/listen.ts';
 import { loadIdentity } from './identity.ts';
 import { LendablePool } from './lendable-pool.ts';
 import { Mesh } from './mesh/mesh.ts';
+import { systemClock } from './mesh/ports.ts';
 import { advertised, meshSettings } from './mesh-settings.ts';
 import { RateMeter } from './rate-meter.ts';
 import { RelayBook } from './relays/relay-book.ts';
@@ -64,8 +66,9 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
   const dkim = new DkimKeys(settings.dkim);
   const log = (part: string): Logger => logger.child({ part });
   const folder = dataFolder(settings);
-  const now = Date.now;
-  const monotonic = (): number => performance.now();
+  const clock = new SteadyClock();
+  const now = (): number => clock.now();
+  const monotonic = (): number => clock.monotonic();
   const startedAt = now();
   let phase: 'starting' | 'running' | 'stopping' = 'starting';
   const hurry = new AbortController();
@@ -80,7 +83,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
     },
   });
   const { server: http, port } = await listen(app, settings);
-  const store = openSqliteStore({ folder, logger: log('store') });
+  const store = openSqliteStore({ folder, logger: log('store'), now });
   let uuid: string;
   try {
     await store.start();
@@ -143,6 +146,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
     store,
     pool: new LendablePool({ workers, leases, dispatcher, settled, monotonic }),
     logger: log('mesh'),
+    clock: { now, monotonic, setTimer: systemClock.setTimer },
     ...(settings.tlsCa === undefined ? {} : { tlsCaFile: settings.tlsCa }),
   });
   const watchers = new Watchers(book);
