@@ -13,7 +13,9 @@ export type StoreErrorCode =
   /** Another batch was committed under this key. */
   | 'KEY_TAKEN'
   /** The batch is not open (it was committed, dropped or never there). */
-  | 'BATCH_NOT_OPEN';
+  | 'BATCH_NOT_OPEN'
+  /** Another server owns the batch, or took over this server's name: nothing was changed, and it is not to be tried again. */
+  | 'NOT_OWNER';
 
 /** The data folder cannot be made or written. */
 export function folderNotWritable(folder: string, cause: unknown): StoreError {

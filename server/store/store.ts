@@ -3,6 +3,7 @@ import type { BatchStore } from '../batches/store.ts';
 import type { TaskStore } from '../dispatch/store.ts';
 import type { InstanceStore } from '../instance/store.ts';
 import type { LoanStore } from '../mesh/store.ts';
+import type { OwnerStore } from '../owners/store.ts';
 
 /** What a reading of every row finds. */
 export interface Audit {
@@ -13,7 +14,7 @@ export interface Audit {
 }
 
 export interface StoreSnapshot {
-  /** `sqlite`. */
+  /** `sqlite` or `postgres`. */
   readonly kind: string;
   /** File or address, without secrets. */
   readonly location: string;
@@ -26,7 +27,7 @@ export interface StoreSnapshot {
 }
 
 /** A durable store. Its users each declare the part they need; every backend passes one contract suite. */
-export interface Store extends BatchStore, TaskStore, LoanStore, InstanceStore {
+export interface Store extends BatchStore, TaskStore, LoanStore, InstanceStore, OwnerStore {
   /** @throws StoreError STORE_IN_USE, STORE_NOT_WRITABLE, STORE_DAMAGED, STORE_TOO_NEW. */
   start(): Promise<void>;
   /** Commits what was asked for, and closes. What is asked for later is refused with STORE_UNAVAILABLE. */

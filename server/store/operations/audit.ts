@@ -44,7 +44,7 @@ export function checkBatch({ batch, spans, tasks, recipients, history: rows }: W
   }
   problems.push(...gapsOf([...pending, ...cancelled, ...settled, ...fresh], total));
 
-  const seqsOf = (wanted: (row: HistoryAuditRow) => boolean): SeqRanges =>
+  const seqsOf = (wanted: (row: WholeBatch['history'][number]) => boolean): SeqRanges =>
     rangesOf(rows.filter(wanted).map((row) => row.seq));
   const misplaced = subtractRanges(
     seqsOf(() => true),

@@ -5,6 +5,7 @@ import {
   rangesOf,
   type SeqRanges,
   subtractRanges,
+  unionRanges,
 } from '../../../protocol/index.ts';
 import { type CommittedBatch, move } from './batch.ts';
 import { leave } from './give-back.ts';
@@ -14,7 +15,7 @@ export interface LateFacts {
   /** Recipients that became sent. */
   readonly applied: number;
   /** Recipients now known to have been accepted twice. */
-  readonly secondReports: number;
+  readonly twice: SeqRanges;
 }
 
 /**
@@ -31,14 +32,15 @@ export function acceptLate(
 ): LateFacts {
   const rows = late.flatMap((range) => tables.history.within(batch.id, range));
   let applied = 0;
-  let secondReports = 0;
+  const twice: number[] = [];
   for (const row of rows) {
     if (row.state !== 'sent') {
       acceptRow(tables, batch, row);
       applied++;
-    } else if (row.accepted_twice === 0) {
+    } else if (row.by_decision === 1) tables.history.acceptAfterAll(batch.id, row.seq);
+    else if (row.accepted_twice === 0) {
       tables.history.acceptTwice(batch.id, row.seq);
-      secondReports++;
+      twice.push(row.seq);
     }
   }
   const plain = subtractRanges(late, rangesOf(rows.map((row) => row.seq)));
@@ -47,9 +49,8 @@ export function acceptLate(
     for (let seq = from; seq <= to; seq++) tables.history.insertAcceptedTwice(batch.id, seq, relay, now);
   }
   applied += countSeqs(plain) - countSeqs(sentBefore);
-  secondReports += countSeqs(sentBefore);
-  batch.secondReports += secondReports;
-  return { applied, secondReports };
+  batch.secondReports += twice.length + countSeqs(sentBefore);
+  return { applied, twice: unionRanges(rangesOf(twice), sentBefore) };
 }
 
 /** A recipient with a row becomes sent. */

@@ -1,7 +1,7 @@
 import type { SeqRange, SeqRanges } from '../../../protocol/index.ts';
 import type { BatchRecord } from '../../batches/batch.ts';
-import type { BatchDraft, StoredRecipient } from '../../batches/store.ts';
-import type { ClaimedRecipient, Outcome } from '../../dispatch/store.ts';
+import type { BatchDraft, PossibleDuplicate, StoredRecipient } from '../../batches/store.ts';
+import type { ClaimedRecipient, Outcome, Suspicion } from '../../dispatch/store.ts';
 import type { Batch, CommittedBatch } from './batch.ts';
 import type { Task } from './task.ts';
 
@@ -17,6 +17,8 @@ export interface Tables {
   readonly spans: SpanRows;
   readonly history: HistoryRows;
   readonly tasks: TaskRows;
+  readonly duplicates: DuplicateRows;
+  readonly suspicions: SuspicionRows;
 }
 
 export interface BatchRows {
@@ -73,6 +75,15 @@ export interface HistoryRow {
   readonly maybe_sent: number;
   /** 0 or 1. */
   readonly accepted_twice: number;
+  /** 0 or 1: sent because someone said so. */
+  readonly by_decision: number;
+}
+
+/** Who tried a recipient, and when. */
+export interface Attempt {
+  readonly worker: string;
+  readonly relay: string;
+  readonly at: number;
 }
 
 export interface HistoryRows {
@@ -84,18 +95,11 @@ export interface HistoryRows {
   /** All of these have rows, and are sent: only those with something to remember keep theirs. */
   sent(batch: number, ranges: SeqRanges): void;
   /** Writes what became of one recipient; `again`: it has a row. Tells whether it is newly marked as maybe sent. */
-  record(
-    batch: number,
-    outcome: Outcome,
-    as: HistoryState,
-    relay: string,
-    now: number,
-    again: boolean,
-  ): boolean;
+  record(batch: number, outcome: Outcome, as: HistoryState, attempt: Attempt, again: boolean): boolean;
   /** Marks recipients that have rows as maybe sent; tells how many were not yet. */
-  mark(batch: number, ranges: SeqRanges, relay: string, now: number): number;
+  mark(batch: number, ranges: SeqRanges, attempt: Attempt): number;
   /** Gives recipients without a row one that marks them as maybe sent. */
-  insertMarked(batch: number, ranges: SeqRanges, as: HistoryState, relay: string, now: number): void;
+  insertMarked(batch: number, ranges: SeqRanges, as: HistoryState, attempt: Attempt): void;
   /** A sent recipient without a row was accepted a second time. */
   insertAcceptedTwice(batch: number, seq: number, relay: string, now: number): void;
   /** A sent recipient with a row was accepted a second time. */
@@ -117,8 +121,24 @@ export interface HistoryRows {
   putBack(batch: number, ranges: SeqRanges, dueAt: number): number;
   /** Deferred ones whose time has come become pending, the longest due first; tells how many. */
   promote(batch: number, now: number, limit: number): number;
-  /** When the next deferred one is due. */
+  /** When the next deferred one is due, without those set aside. */
   nextDue(batch: number): number | undefined;
+  /** Those of these that are set aside (deferred until ASIDE_UNTIL), in order of seq. */
+  aside(batch: number, ranges: SeqRanges): ClaimedRecipient[];
+  /** Gives a pending recipient without a row one. */
+  insertPending(batch: number, seq: number): void;
+  /** A recipient with a row is deferred until ASIDE_UNTIL. */
+  putAside(batch: number, seq: number): void;
+  /** A recipient with a row is not tried again. */
+  giveUp(batch: number, seq: number, as: 'failed' | 'unknown', reply: string, now: number): void;
+  /** The unknown ones among these. */
+  unknown(batch: number, ranges: SeqRanges): SeqRanges;
+  /** Unknown ones become sent by decision, with the reply TAKEN_FOR_SENT. */
+  takeForSent(batch: number, ranges: SeqRanges, now: number): void;
+  /** One that is sent by decision is sent in fact, with no reply. */
+  acceptAfterAll(batch: number, seq: number): void;
+  /** Unknown ones become pending, with no attempts, marked as maybe sent; tells how many were not yet. */
+  retryUnknown(batch: number, ranges: SeqRanges): number;
 }
 
 export interface TaskRows {
@@ -129,4 +149,16 @@ export interface TaskRows {
   liveOf(batch: number): readonly Task[];
   /** Must be told before a task is changed. */
   change(task: Task): void;
+}
+
+/** The events after which mails may arrive twice, each with a row of its own, however many recipients it concerns. */
+export interface DuplicateRows {
+  add(batch: number, event: Omit<PossibleDuplicate, 'id'>): void;
+}
+
+/** The recipients that workers died on; usually none. */
+export interface SuspicionRows {
+  /** In place of what is there. */
+  save(batch: number, suspicion: Suspicion & { readonly seq: number }): void;
+  clear(batch: number, ranges: SeqRanges): void;
 }

@@ -1,7 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { eachSeq, MAX_REPLY_CHARS, type SeqRange, type SeqRanges } from '../../../protocol/index.ts';
-import type { ClaimedRecipient, Outcome } from '../../dispatch/store.ts';
-import type { HistoryRow, HistoryRows, HistoryState } from '../operations/tables.ts';
+import {
+  eachSeq,
+  MAX_REPLY_CHARS,
+  rangesOf,
+  type SeqRange,
+  type SeqRanges,
+} from '../../../protocol/index.ts';
+import { TAKEN_FOR_SENT } from '../../batches/store.ts';
+import { ASIDE_UNTIL, type ClaimedRecipient, type Outcome } from '../../dispatch/store.ts';
+import type { Attempt, HistoryRow, HistoryRows, HistoryState } from '../operations/tables.ts';
 import { claimed } from './recipient-table.ts';
 
 type ClaimRow = [
@@ -35,31 +42,46 @@ export class HistoryTable implements HistoryRows {
   readonly #putBack: StatementSync;
   readonly #promote: StatementSync;
   readonly #nextDue: StatementSync;
+  readonly #aside: StatementSync;
+  readonly #acceptAfterAll: StatementSync;
+  readonly #insertPending: StatementSync;
+  readonly #putAside: StatementSync;
+  readonly #giveUp: StatementSync;
+  readonly #unknown: StatementSync;
+  readonly #takeForSent: StatementSync;
+  readonly #retryUnknown: StatementSync;
+  readonly #countUnmarked: StatementSync;
 
   constructor(database: DatabaseSync) {
     const range = 'batch = ? AND seq BETWEEN ? AND ?';
-    this.#pending = database.prepare(`
+    const select = `
       SELECT h.seq, r.address, r.name, r.variables, h.attempts, h.maybe_sent
-      FROM history h JOIN recipient r ON r.batch = h.batch AND r.seq = h.seq
-      WHERE h.batch = ? AND h.state = 'pending' ORDER BY h.seq LIMIT ?`);
+      FROM history h JOIN recipient r ON r.batch = h.batch AND r.seq = h.seq`;
+    this.#pending = database.prepare(`
+      ${select} WHERE h.batch = ? AND h.state = 'pending' ORDER BY h.seq LIMIT ?`);
     this.#pending.setReturnArrays(true);
+    this.#aside = database.prepare(`
+      ${select} WHERE h.batch = ? AND h.seq BETWEEN ? AND ? AND h.state = 'deferred' AND h.due_at = ${ASIDE_UNTIL}
+      ORDER BY h.seq`);
+    this.#aside.setReturnArrays(true);
     this.#within = database.prepare(`
-      SELECT seq, state, maybe_sent, accepted_twice FROM history WHERE ${range} ORDER BY seq`);
+      SELECT seq, state, maybe_sent, accepted_twice, by_decision FROM history WHERE ${range} ORDER BY seq`);
     this.#setState = database.prepare(`UPDATE history SET state = ?, due_at = NULL WHERE ${range}`);
     this.#insert = database.prepare(`
-      INSERT INTO history (state, attempts, charged, due_at, maybe_sent, relay, reply, at, batch, seq)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      INSERT INTO history (state, attempts, charged, due_at, maybe_sent, worker, relay, reply, at, batch, seq)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#record = database.prepare(`
       UPDATE history SET state = ?, attempts = attempts + ?, charged = ?, due_at = ?, maybe_sent = max(maybe_sent, ?),
-        relay = ?, reply = ?, at = ?
+        worker = ?, relay = ?, reply = ?, at = ?
       WHERE batch = ? AND seq = ?`);
     this.#deleteUnmarked = database.prepare(
       `DELETE FROM history WHERE ${range} AND maybe_sent = 0 AND accepted_twice = 0`,
     );
     this.#insertMarked = database.prepare(`
-      INSERT INTO history (state, maybe_sent, relay, reply, at, batch, seq) VALUES (?, 1, ?, '${WORKER_LOST}', ?, ?, ?)`);
+      INSERT INTO history (state, maybe_sent, worker, relay, reply, at, batch, seq)
+      VALUES (?, 1, ?, ?, '${WORKER_LOST}', ?, ?, ?)`);
     this.#mark = database.prepare(`
-      UPDATE history SET maybe_sent = 1, relay = ?, reply = '${WORKER_LOST}', at = ? WHERE ${range}`);
+      UPDATE history SET maybe_sent = 1, worker = ?, relay = ?, reply = '${WORKER_LOST}', at = ? WHERE ${range}`);
     this.#insertAcceptedTwice = database.prepare(`
       INSERT INTO history (state, accepted_twice, relay, at, batch, seq) VALUES ('sent', 1, ?, ?, ?, ?)`);
     this.#acceptTwice = database.prepare('UPDATE history SET accepted_twice = 1 WHERE batch = ? AND seq = ?');
@@ -82,14 +104,42 @@ export class HistoryTable implements HistoryRows {
         SELECT seq FROM history WHERE batch = :batch AND state = 'deferred' AND due_at <= :now
         ORDER BY due_at, seq LIMIT :limit)`);
     this.#nextDue = database.prepare(`
-      SELECT min(due_at) AS due FROM history WHERE batch = ? AND state = 'deferred'`);
+      SELECT min(due_at) AS due FROM history WHERE batch = ? AND state = 'deferred' AND due_at < ${ASIDE_UNTIL}`);
+    this.#acceptAfterAll = database.prepare(
+      'UPDATE history SET by_decision = 0, reply = NULL WHERE batch = ? AND seq = ?',
+    );
+    this.#insertPending = database.prepare(
+      `INSERT INTO history (state, batch, seq) VALUES ('pending', ?, ?)`,
+    );
+    this.#putAside = database.prepare(
+      `UPDATE history SET state = 'deferred', due_at = ${ASIDE_UNTIL} WHERE batch = ? AND seq = ?`,
+    );
+    this.#giveUp = database.prepare(
+      'UPDATE history SET state = ?, due_at = NULL, charged = 0, reply = ?, at = ? WHERE batch = ? AND seq = ?',
+    );
+    this.#unknown = database.prepare(
+      `SELECT seq FROM history WHERE ${range} AND state = 'unknown' ORDER BY seq`,
+    );
+    this.#unknown.setReturnArrays(true);
+    this.#takeForSent = database.prepare(`
+      UPDATE history SET state = 'sent', by_decision = 1, reply = '${TAKEN_FOR_SENT}', at = ? WHERE ${range}`);
+    this.#retryUnknown = database.prepare(`
+      UPDATE history SET state = 'pending', attempts = 0, charged = 0, maybe_sent = 1 WHERE ${range}`);
+    this.#countUnmarked = database.prepare(
+      `SELECT count(*) AS count FROM history WHERE ${range} AND maybe_sent = 0`,
+    );
   }
 
   /** The first recipients that are pending again. */
   pending(batch: number, limit: number): ClaimedRecipient[] {
     const rows = this.#pending.all(batch, limit) as unknown as ClaimRow[];
-    return rows.map(([seq, address, name, vars, attempts, maybe]) =>
-      claimed(seq, address, name, vars, attempts, maybe === 1),
+    return rows.map(toClaimed);
+  }
+
+  /** Those of these that are set aside. */
+  aside(batch: number, ranges: SeqRanges): ClaimedRecipient[] {
+    return ranges.flatMap(([from, to]) =>
+      (this.#aside.all(batch, from, to) as unknown as ClaimRow[]).map(toClaimed),
     );
   }
 
@@ -115,13 +165,12 @@ export class HistoryTable implements HistoryRows {
     batch: number,
     outcome: Outcome,
     as: HistoryState,
-    relay: string,
-    now: number,
+    { worker, relay, at }: Attempt,
     again: boolean,
   ): boolean {
     const { seq } = outcome;
     const charged = outcome.charged ? 1 : 0;
-    const dueAt = as === 'deferred' ? (outcome.dueAt ?? now) : null;
+    const dueAt = as === 'deferred' ? (outcome.dueAt ?? at) : null;
     const maybeSent = outcome.maybeSent === true;
     const reply = outcome.reply.slice(0, MAX_REPLY_CHARS);
     const wasMarked = again && maybeSent && this.within(batch, [seq, seq])[0]?.maybe_sent === 1;
@@ -131,9 +180,10 @@ export class HistoryTable implements HistoryRows {
       charged,
       dueAt,
       maybeSent ? 1 : 0,
+      worker,
       relay,
       reply,
-      now,
+      at,
       batch,
       seq,
     );
@@ -141,20 +191,19 @@ export class HistoryTable implements HistoryRows {
   }
 
   /** Marks recipients that have rows as maybe sent; tells how many were not yet. */
-  mark(batch: number, ranges: SeqRanges, relay: string, now: number): number {
+  mark(batch: number, ranges: SeqRanges, { worker, relay, at }: Attempt): number {
     let marked = 0;
     for (const range of ranges) {
       marked += this.within(batch, range).filter((row) => row.maybe_sent === 0).length;
-      this.#mark.run(relay, now, batch, ...range);
+      this.#mark.run(worker, relay, at, batch, ...range);
     }
     return marked;
   }
 
   /** Gives recipients without a row one that marks them as maybe sent. */
-  insertMarked(batch: number, ranges: SeqRanges, as: HistoryState, relay: string, now: number): void {
-    for (const [from, to] of ranges) {
-      for (let seq = from; seq <= to; seq++) this.#insertMarked.run(as, relay, now, batch, seq);
-    }
+  insertMarked(batch: number, ranges: SeqRanges, as: HistoryState, attempt: Attempt): void {
+    const { worker, relay, at } = attempt;
+    for (const seq of eachSeq(ranges)) this.#insertMarked.run(as, worker, relay, at, batch, seq);
   }
 
   /** A sent recipient without a row was accepted a second time. */
@@ -214,4 +263,48 @@ export class HistoryTable implements HistoryRows {
     const { due } = this.#nextDue.get(batch) as { due: number | null };
     return due ?? undefined;
   }
+
+  /** One that was taken for sent by decision was accepted indeed. */
+  acceptAfterAll(batch: number, seq: number): void {
+    this.#acceptAfterAll.run(batch, seq);
+  }
+
+  /** Gives a pending recipient without a row one. */
+  insertPending(batch: number, seq: number): void {
+    this.#insertPending.run(batch, seq);
+  }
+
+  putAside(batch: number, seq: number): void {
+    this.#putAside.run(batch, seq);
+  }
+
+  giveUp(batch: number, seq: number, as: 'failed' | 'unknown', reply: string, now: number): void {
+    this.#giveUp.run(as, reply.slice(0, MAX_REPLY_CHARS), now, batch, seq);
+  }
+
+  /** The unknown ones among these. */
+  unknown(batch: number, ranges: SeqRanges): SeqRanges {
+    return rangesOf(
+      ranges.flatMap(([from, to]) => (this.#unknown.all(batch, from, to) as unknown as [number][]).flat()),
+    );
+  }
+
+  /** Unknown ones become sent. */
+  takeForSent(batch: number, ranges: SeqRanges, now: number): void {
+    for (const [from, to] of ranges) this.#takeForSent.run(now, batch, from, to);
+  }
+
+  /** Unknown ones become pending, all of them marked as maybe sent; tells how many were not yet. */
+  retryUnknown(batch: number, ranges: SeqRanges): number {
+    let marked = 0;
+    for (const [from, to] of ranges) {
+      marked += (this.#countUnmarked.get(batch, from, to) as { count: number }).count;
+      this.#retryUnknown.run(batch, from, to);
+    }
+    return marked;
+  }
+}
+
+function toClaimed([seq, address, name, vars, attempts, maybe]: ClaimRow): ClaimedRecipient {
+  return claimed(seq, address, name, vars, attempts, maybe === 1);
 }

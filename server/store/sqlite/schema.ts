@@ -137,4 +137,32 @@ export const MIGRATIONS: readonly string[] = [
     alive_at REAL NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE history ADD COLUMN worker TEXT;
+  -- It is sent because someone said so.
+  ALTER TABLE history ADD COLUMN by_decision INTEGER NOT NULL DEFAULT 0;
+
+  -- One row for each event after which mails may arrive twice.
+  CREATE TABLE possible_duplicate (
+    id INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    task TEXT,
+    worker TEXT,
+    relay TEXT,
+    at REAL NOT NULL,
+    why TEXT NOT NULL,
+    seqs TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX possible_duplicate_batch ON possible_duplicate (batch, id);
+
+  -- Recipients that workers died on (see server/dispatch/poison.ts). Set aside are those deferred until the end of time.
+  CREATE TABLE suspicion (
+    batch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    deaths INTEGER NOT NULL,
+    among INTEGER NOT NULL,
+    alone INTEGER NOT NULL,
+    PRIMARY KEY (batch, seq)
+  ) WITHOUT ROWID, STRICT;
+  `,
 ];

@@ -20,6 +20,7 @@ import { placeOf } from './file-place.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Housekeeping, type StoreLogger } from './housekeeping.ts';
 import { Lists } from './lists.ts';
+import { SoleOwner } from './sole-owner.ts';
 import { Tables } from './tables.ts';
 
 /** Whoever could not store something asks again every second: one line about the same trouble in this time, ms. */
@@ -52,12 +53,13 @@ export function openSqliteStore(options: SqliteOptions): SqliteStore {
  * Every operation is a synchronous function over the tables; this class only puts it into a group (see GroupCommit). New →
  * started → stopped; it is not started twice.
  */
-export class SqliteStore implements Store {
+export class SqliteStore extends SoleOwner implements Store {
   readonly #options: SqliteOptions;
   #parts: Parts | undefined;
   #stopped = false;
 
   constructor(options: SqliteOptions) {
+    super();
     this.#options = options;
   }
 
