@@ -1,4 +1,4 @@
-import type { Message } from '../../protocol/index.ts';
+import type { Message, SeqRanges } from '../../protocol/index.ts';
 import type { BatchFigures, BatchRecord, ResolvedOptions } from './batch.ts';
 
 /** A recipient as it is stored. Its seq is its position among the accepted rows, from 0. */
@@ -27,12 +27,35 @@ export interface RecipientDetail {
   readonly address: string;
   readonly state: string;
   readonly attempts: number;
+  /** The worker and the relay of the last attempt. */
+  readonly worker?: string;
   readonly relay?: string;
   readonly reply?: string;
   readonly at?: number;
+  /** Absent for one that is set aside. */
   readonly dueAt?: number;
   readonly maybeSent: boolean;
 }
+
+/** What becomes of unknown recipients, by someone's word. */
+export type Decision = 'SENT' | 'RETRY';
+
+/** One event by which recipients may have got, or will perhaps get, the same mail twice. */
+export interface PossibleDuplicate {
+  /** Rises with every event of a batch. */
+  readonly id: number;
+  readonly seqs: SeqRanges;
+  /** Absent where nobody sent: someone decided. */
+  readonly task?: string;
+  readonly worker?: string;
+  readonly relay?: string;
+  readonly at: number;
+  readonly why: string;
+}
+
+/** Reply of those taken for sent, and why those tried again may arrive twice, after someone's decision. */
+export const TAKEN_FOR_SENT = 'taken for sent by decision';
+export const RESOLVED_BY_HAND = 'resolved by hand: retry';
 
 /**
  * What the intake and the clients' actions need of a store. Every promise resolves after the commit, or rejects
@@ -91,4 +114,17 @@ export interface BatchStore {
   ): Promise<{ figures: BatchFigures; changed: number } | undefined>;
   /** Failed become pending with no attempts behind them; a finished batch runs again, a cancelled one stays as it is. */
   retryFailed(uuid: string): Promise<{ figures: BatchFigures; changed: number } | undefined>;
+  /**
+   * Unknown recipients, all or those among `seqs`, become what was decided. SENT: sent, with the reply TAKEN_FOR_SENT; should
+   * the relay's acceptance be reported after all, it is that one, and no second one. RETRY: pending, marked as maybe sent, with no attempts behind them,
+   * and a row of possible duplicates is kept (RESOLVED_BY_HAND); a finished batch runs again, in a cancelled one nothing changes. Undefined: no such batch.
+   */
+  resolveUnknown(
+    uuid: string,
+    decision: Decision,
+    seqs: SeqRanges | undefined,
+    now: number,
+  ): Promise<{ figures: BatchFigures; changed: number } | undefined>;
+  /** Possible duplicates of a batch with id > after, in order of id; empty when there is no such batch. */
+  possibleDuplicates(uuid: string, after: number, limit: number): Promise<readonly PossibleDuplicate[]>;
 }

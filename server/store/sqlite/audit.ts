@@ -8,7 +8,7 @@ import type { Tables } from './tables.ts';
 export function audit(database: DatabaseSync, tables: Tables, batch: CommittedBatch): Audit {
   const { id } = batch;
   const history = database.prepare(
-    'SELECT seq, state, due_at, maybe_sent, accepted_twice FROM history WHERE batch = ? ORDER BY seq',
+    'SELECT seq, state, due_at, maybe_sent, accepted_twice, by_decision FROM history WHERE batch = ? ORDER BY seq',
   );
   return checkBatch({
     batch,

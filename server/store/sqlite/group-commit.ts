@@ -63,6 +63,7 @@ export class GroupCommit {
   #transactions = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
   #madeRoomAt = Number.NEGATIVE_INFINITY;
+  #slowestMs = 0;
   readonly #onFailure: (error: StoreError) => void;
 
   /** @param onFailure the storage failed a group of writes */
@@ -79,6 +80,13 @@ export class GroupCommit {
   /** Whether the storage failed the last writes, a short while ago. */
   get failing(): boolean {
     return performance.now() - this.#failedAt < FAILING_FOR_MS;
+  }
+
+  /** The slowest commit since this was last asked, ms. */
+  get slowestMs(): number {
+    const ms = this.#slowestMs;
+    this.#slowestMs = 0;
+    return ms;
   }
 
   get queued(): number {

@@ -1,11 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ListedState, RecipientDetail } from '../../batches/store.ts';
+import { ASIDE_UNTIL } from '../../dispatch/store.ts';
 
 interface DetailRow {
   readonly seq: number;
   readonly address: string;
   readonly state: string;
   readonly attempts: number;
+  readonly worker: string | null;
   readonly relay: string | null;
   readonly reply: string | null;
   readonly at: number | null;
@@ -20,7 +22,7 @@ export class Lists {
 
   constructor(database: DatabaseSync) {
     const select = `
-      SELECT h.seq, r.address, h.state, h.attempts, h.relay, h.reply, h.at, h.due_at, h.maybe_sent
+      SELECT h.seq, r.address, h.state, h.attempts, h.worker, h.relay, h.reply, h.at, h.due_at, h.maybe_sent
       FROM history h JOIN recipient r ON r.batch = h.batch AND r.seq = h.seq`;
     this.#byState = database.prepare(`
       ${select} WHERE h.batch = ? AND h.state = ? AND h.seq > ? ORDER BY h.seq LIMIT ?`);
@@ -43,10 +45,11 @@ function detailOf(row: DetailRow): RecipientDetail {
     address: row.address,
     state: row.state.toUpperCase(),
     attempts: row.attempts,
+    ...(row.worker === null ? {} : { worker: row.worker }),
     ...(row.relay === null ? {} : { relay: row.relay }),
     ...(row.reply === null ? {} : { reply: row.reply }),
     ...(row.at === null ? {} : { at: row.at }),
-    ...(row.due_at === null ? {} : { dueAt: row.due_at }),
+    ...(row.due_at === null || row.due_at === ASIDE_UNTIL ? {} : { dueAt: row.due_at }),
     maybeSent: row.maybe_sent === 1,
   };
 }

@@ -2,8 +2,25 @@ import type { DatabaseSync } from 'node:sqlite';
 import { WarnLimiter } from '../../../logging/index.ts';
 import type { SeqRanges } from '../../../protocol/index.ts';
 import type { BatchFigures, BatchRecord } from '../../batches/batch.ts';
-import type { BatchDraft, ListedState, RecipientDetail, StoredRecipient } from '../../batches/store.ts';
-import type { Claim, ClaimRequest, Expiry, Lease, Moved, Settled, Settlement } from '../../dispatch/store.ts';
+import type {
+  BatchDraft,
+  Decision,
+  ListedState,
+  PossibleDuplicate,
+  RecipientDetail,
+  StoredRecipient,
+} from '../../batches/store.ts';
+import type {
+  Claim,
+  ClaimRequest,
+  Expired,
+  Expiry,
+  Lease,
+  Moved,
+  Settled,
+  Settlement,
+  StoredSuspicion,
+} from '../../dispatch/store.ts';
 import type { InstanceRecord, StorePlace } from '../../instance/store.ts';
 import type { LoanRecord } from '../../mesh/store.ts';
 import { StoreError } from '../errors.ts';
@@ -12,6 +29,7 @@ import { claim } from '../operations/claim.ts';
 import { expire } from '../operations/expire.ts';
 import { type BatchExpiry, expireBatch } from '../operations/expire-batch.ts';
 import { type CommitEnd, Intake, recordOf } from '../operations/intake.ts';
+import { resolveUnknown } from '../operations/resolve.ts';
 import { settle } from '../operations/settle.ts';
 import type { Audit, Store, StoreSnapshot } from '../store.ts';
 import { audit } from './audit.ts';
@@ -98,6 +116,7 @@ export class SqliteStore extends SoleOwner implements Store {
       transactions: this.#parts?.commits.transactions ?? 0,
       queued: this.#parts?.commits.queued ?? 0,
       failing: this.#parts?.commits.failing ?? false,
+      commitMs: this.#parts?.commits.slowestMs ?? 0,
     };
   }
 
@@ -173,6 +192,22 @@ export class SqliteStore extends SoleOwner implements Store {
     return this.#write(({ tables }) => actions.retryFailed(tables, uuid));
   }
 
+  resolveUnknown(
+    uuid: string,
+    decision: Decision,
+    seqs: SeqRanges | undefined,
+    now: number,
+  ): Promise<{ figures: BatchFigures; changed: number } | undefined> {
+    return this.#write(({ tables }) => resolveUnknown(tables, uuid, decision, seqs, now));
+  }
+
+  possibleDuplicates(uuid: string, after: number, limit: number): Promise<readonly PossibleDuplicate[]> {
+    return this.#read(({ tables }) => {
+      const batch = tables.batches.committed(uuid);
+      return batch === undefined ? [] : tables.duplicates.list(batch.id, after, limit);
+    });
+  }
+
   expireBatch(
     uuid: string,
     expiry: BatchExpiry,
@@ -193,8 +228,12 @@ export class SqliteStore extends SoleOwner implements Store {
     return this.#write(({ tables }) => settle(tables, settlement));
   }
 
-  expire(expiry: Expiry): Promise<(Moved & { readonly marked: number }) | undefined> {
+  expire(expiry: Expiry): Promise<Expired | undefined> {
     return this.#write(({ tables }) => expire(tables, expiry));
+  }
+
+  suspicions(): Promise<readonly StoredSuspicion[]> {
+    return this.#read(({ tables }) => tables.suspicions.unfinished());
   }
 
   leases(): Promise<readonly Lease[]> {

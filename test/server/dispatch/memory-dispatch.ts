@@ -105,6 +105,7 @@ export class MemoryDispatch {
           return answer === undefined ? undefined : { batch: 'b', ...answer };
         },
         leases: async () => [],
+        suspicions: async () => [],
         promoteDue: async () => ({ moved: [] }),
         putBack: async () => undefined,
         getBatch: async () => undefined,

@@ -74,7 +74,7 @@ export function settleContract(subject: Subject): void {
         maybeSent: 1,
         counts: { failed: 2, deferred: 2, unknown: 1, leased: 1 },
       });
-      const common = { relay: 'mx', at: 3_000, maybeSent: false };
+      const common = { worker: 'ana', relay: 'mx', at: 3_000, maybeSent: false };
       expect(await store.listRecipients(batch, 'FAILED', -1, 1)).toEqual([
         {
           ...common,
