@@ -30,6 +30,7 @@ const ServerFacts = z.object({
   uuid: text,
   version: text,
   state: text,
+  health: z.array(z.object({ text: z.string(), down: z.boolean().optional() })).catch([]),
   uptimeS: number,
   backlog: number,
   ready: number,
@@ -46,6 +47,7 @@ type ServerFacts = z.infer<typeof ServerFacts>;
 export function serverOverview(address: string, account: Readonly<Record<string, unknown>>): string {
   const server = ServerFacts.parse(account);
   const paragraphs = [[title(address, server), backlogLine(server), workersLine(server)].join('\n')];
+  if (server.health.length > 0) paragraphs.push(server.health.map(conditionLine).join('\n'));
   if (server.relays.length > 0) paragraphs.push(table(RELAY_COLUMNS, server.relays.map(relayRow)));
   if (server.mesh.peers.length > 0) paragraphs.push(table(PEER_COLUMNS, server.mesh.peers.map(peerRow)));
   return paragraphs.join('\n\n');
@@ -73,6 +75,10 @@ function workersLine({ workers, workersTotal, mesh }: ServerFacts): string {
   if (mesh.borrowed.length > 0) parts.push(`${count(mesh.borrowed.length)} borrowed`);
   if (mesh.lent.length > 0) parts.push(`${count(mesh.lent.length)} lent`);
   return `  workers  ${parts.join(', ')}`;
+}
+
+function conditionLine({ text, down }: ServerFacts['health'][number]): string {
+  return `  ${down === true ? 'DOWN' : 'NOTE'}     ${oneLine(text)}`;
 }
 
 const RELAY_COLUMNS: readonly TableColumn[] = [

@@ -159,6 +159,11 @@ export class MutiraoClient implements AsyncDisposable {
     return this.#act('RESUME', batch);
   }
 
+  /** Goes on with every paused batch of the server. @returns those */
+  async resumeAll(): Promise<readonly Batch[]> {
+    return (await this.#ask({ CLIENT: 'RESUME_ALL' }, BatchesAck)).BATCHES.map(batchOf);
+  }
+
   /** Sends nothing more of a batch, ever. */
   async cancel(batch: string): Promise<Changed> {
     return this.#act('CANCEL', batch);

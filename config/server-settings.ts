@@ -72,6 +72,18 @@ export const SERVER_SETTINGS = {
     description:
       'folder of its store, identity and logs; default: .mutirao/server-PORT in the working folder',
   },
+  acceptCopy: {
+    schema: onOff,
+    fallback: false,
+    description:
+      'go on with the batches of a data folder that was copied or restored; without it they are paused at the start',
+  },
+  staleAfter: {
+    schema: duration(0, 366 * DAY),
+    fallback: '24h',
+    value: 'TIME',
+    description: 'a store whose last commit is older than this starts with its batches paused; 0: never',
+  },
   peer: {
     schema: z.array(PeerUrl).max(200),
     fallback: [] as string[],

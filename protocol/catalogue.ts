@@ -272,6 +272,15 @@ export const MESSAGES: readonly MessageEntry[] = [
     CLIENT: 'RESUME',
     BATCH_UUID: BATCH_ID,
   }),
+  entry(
+    'resume-all',
+    'client',
+    'in',
+    'RESUME_ALL',
+    'Goes on with every batch of the server that is paused.',
+    client.ResumeAll,
+    { CLIENT: 'RESUME_ALL' },
+  ),
   entry('cancel', 'client', 'in', 'CANCEL', 'Sends nothing more of a batch, ever.', client.Cancel, {
     CLIENT: 'CANCEL',
     BATCH_UUID: BATCH_ID,
@@ -327,10 +336,18 @@ export const MESSAGES: readonly MessageEntry[] = [
     client.BatchAck,
     { STATUS: 'ACK', BATCH },
   ),
-  entry('batches-ack', 'client', 'out', 'ACK with batches', 'Answer to BATCHES.', client.BatchesAck, {
-    STATUS: 'ACK',
-    BATCHES: [BATCH],
-  }),
+  entry(
+    'batches-ack',
+    'client',
+    'out',
+    'ACK with batches',
+    'Answer to BATCHES, and to RESUME_ALL with those that go on.',
+    client.BatchesAck,
+    {
+      STATUS: 'ACK',
+      BATCHES: [BATCH],
+    },
+  ),
   entry('server-ack', 'client', 'out', 'ACK with the server', 'Answer to SERVER.', client.ServerAck, {
     STATUS: 'ACK',
     SERVER: {},

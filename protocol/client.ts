@@ -84,6 +84,8 @@ export const Watch = z.object({
 export const Unwatch = z.object({ CLIENT: z.literal('UNWATCH'), ...onBatch });
 export const Pause = z.object({ CLIENT: z.literal('PAUSE'), ...onBatch });
 export const Resume = z.object({ CLIENT: z.literal('RESUME'), ...onBatch });
+/** Goes on with every batch that is paused, such as those of a server that found its store to be a copy. */
+export const ResumeAll = z.object({ CLIENT: z.literal('RESUME_ALL'), ...request });
 export const Cancel = z.object({ CLIENT: z.literal('CANCEL'), ...onBatch });
 /** Sends the failed recipients of a batch again, and only those. */
 export const Retry = z.object({ CLIENT: z.literal('RETRY'), ...onBatch });
@@ -201,6 +203,7 @@ export const ClientRequest = z.discriminatedUnion('CLIENT', [
   Unwatch,
   Pause,
   Resume,
+  ResumeAll,
   Cancel,
   Retry,
   GetBatch,

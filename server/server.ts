@@ -7,7 +7,7 @@ import { Batches } from './batches/batches.ts';
 import { ClientSession } from './batches/client-session.ts';
 import { resolveOptions } from './batches/options.ts';
 import { Watchers } from './batches/watchers.ts';
-import { SteadyClock } from './clock.ts';
+import { type ClockSource, SteadyClock } from './clock.ts';
 import { BatchExpiry } from './dispatch/batch-expiry.ts';
 import { Clockwork } from './dispatch/clockwork.ts';
 import { type DispatchContext, Dispatcher } from './dispatch/dispatcher.ts';
@@ -21,9 +21,12 @@ import { checkExposure } from './exposure.ts';
 import { Access } from './gateway/access.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { beginConversation } from './gateway/parties.ts';
+import { HealthMonitor } from './health/monitor.ts';
 import { httpApp } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import { loadIdentity } from './identity.ts';
+import { hostId } from './instance/host.ts';
+import { Instance } from './instance/instance.ts';
 import { LendablePool } from './lendable-pool.ts';
 import { Mesh } from './mesh/mesh.ts';
 import { systemClock } from './mesh/ports.ts';
@@ -52,6 +55,13 @@ export interface RunningServer {
   hurry(): void;
 }
 
+/** What a server is on, where a test says otherwise. */
+export interface Surroundings {
+  readonly clock?: ClockSource;
+  /** Tells this machine from others. */
+  readonly host?: string;
+}
+
 /** The data folder of a server with these settings. */
 export function dataFolder(settings: Pick<ServerSettings, 'data' | 'port'>): string {
   return settings.data ?? join('.mutirao', `server-${settings.port}`);
@@ -61,12 +71,16 @@ export function dataFolder(settings: Pick<ServerSettings, 'data' | 'port'>): str
  * Starts a server: the one place where its parts are put together.
  * @throws ServerError, StoreError with a message that says what to do
  */
-export async function startServer(settings: ServerSettings, logger: Logger): Promise<RunningServer> {
+export async function startServer(
+  settings: ServerSettings,
+  logger: Logger,
+  surroundings: Surroundings = {},
+): Promise<RunningServer> {
   checkExposure(settings);
   const dkim = new DkimKeys(settings.dkim);
   const log = (part: string): Logger => logger.child({ part });
   const folder = dataFolder(settings);
-  const clock = new SteadyClock();
+  const clock = new SteadyClock(surroundings.clock);
   const now = (): number => clock.now();
   const monotonic = (): number => clock.monotonic();
   const startedAt = now();
@@ -76,18 +90,27 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
   const app = httpApp({
     version: VERSION,
     readiness: () => {
-      const reasons: string[] = [];
-      if (phase !== 'running') reasons.push(`the server is ${phase}`);
-      if (phase === 'running' && storeFailing()) reasons.push('the store cannot write');
-      return { ready: reasons.length === 0, reasons };
+      if (phase !== 'running') return { ready: false, reasons: [`the server is ${phase}`] };
+      const { conditions } = health;
+      return { ready: !conditions.some(({ isDown }) => isDown), reasons: conditions.map(({ text }) => text) };
     },
   });
   const { server: http, port } = await listen(app, settings);
   const store = openSqliteStore({ folder, logger: log('store'), now });
   let uuid: string;
+  let instance: Instance;
   try {
     await store.start();
     uuid = loadIdentity(folder).uuid;
+    instance = await Instance.begin({
+      store,
+      folder,
+      host: surroundings.host ?? hostId(),
+      acceptCopy: settings.acceptCopy,
+      staleAfterMs: settings.staleAfter,
+      logger: log('store'),
+      now,
+    });
   } catch (error) {
     http.close();
     await store.stop();
@@ -126,6 +149,17 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
   };
   const dispatcher = new Dispatcher(dispatch);
   const storeFailing = (): boolean => dispatcher.storeFailing || store.snapshot().failing;
+  const health = new HealthMonitor({
+    storeFailing,
+    commitMs: () => store.snapshot().commitMs ?? 0,
+    touch: () => instance.touch(),
+    ready: () => dispatcher.ready(),
+    workers: () => workers.working(),
+    clockSetBy: () => clock.setBy,
+    pausedAtStart: () => instance.stillPaused((batch) => book.get(batch)?.figures.state === 'PAUSED'),
+    monotonic,
+    logger: log('health'),
+  });
   const clockwork = new Clockwork(
     dispatch,
     dispatcher,
@@ -162,6 +196,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
       settled,
       mesh,
       store,
+      health,
       now,
       monotonic,
     });
@@ -228,6 +263,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
   await mesh.start();
   gateway.start();
   phase = 'running';
+  health.start();
   const url = endpointUrl(identity.address);
   logger.info(
     {
@@ -235,6 +271,7 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
       url,
       server: identity.uuid,
       data: folder,
+      epoch: instance.epoch,
       relays: relays.names.length,
       batches: taken,
       leases: restored,
@@ -257,6 +294,8 @@ export async function startServer(settings: ServerSettings, logger: Logger): Pro
       hurry: hurry.signal,
     });
     watchers.stop();
+    health.stop();
+    await instance.touch().catch(() => {});
     await mesh.stop();
     await gateway.stop();
     await new Promise<void>((resolve) => {

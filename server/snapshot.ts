@@ -2,6 +2,7 @@ import { type Endpoint, endpointUrl, PROTOCOL_VERSION } from '../protocol/index.
 import type { BatchBook } from './batches/batch-book.ts';
 import type { LeaseBook } from './dispatch/lease-book.ts';
 import type { WorkerBook } from './dispatch/worker-book.ts';
+import type { HealthMonitor } from './health/monitor.ts';
 import type { Mesh } from './mesh/mesh.ts';
 import type { RateMeter } from './rate-meter.ts';
 import type { RelayBook } from './relays/relay-book.ts';
@@ -22,6 +23,7 @@ export interface SnapshotParts {
   readonly settled: RateMeter;
   readonly mesh: Mesh;
   readonly store: Store;
+  readonly health: Pick<HealthMonitor, 'snapshot'>;
   readonly now: () => number;
   readonly monotonic: () => number;
 }
@@ -45,6 +47,7 @@ export function describeServer(parts: SnapshotParts): Record<string, unknown> {
     version: VERSION,
     protocol: PROTOCOL_VERSION,
     state: parts.phase,
+    health: parts.health.snapshot(),
     uptimeS: Math.round((parts.now() - parts.startedAt) / 1000),
     batches: [...book.all()].length,
     backlog: [...book.all()].reduce(

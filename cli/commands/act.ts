@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Changed, MutiraoClient } from '../../client/index.ts';
 import { type ConnectionFlags, connectBy, withConnection } from '../connection.ts';
+import { CliError } from '../errors.ts';
 import { batchJson } from '../follow.ts';
 import { count } from '../format.ts';
 import { Output } from '../output.ts';
@@ -10,6 +11,8 @@ interface Action {
   readonly description: string;
   readonly note: string;
   readonly done: (changed: Changed) => string;
+  /** There is `--all`. */
+  readonly all?: boolean;
 }
 
 const ACTIONS: readonly Action[] = [
@@ -24,6 +27,7 @@ const ACTIONS: readonly Action[] = [
     description: 'Go on with a paused batch',
     note: 'Watch it with: mutirao watch BATCH',
     done: () => 'goes on',
+    all: true,
   },
   {
     name: 'cancel',
@@ -48,21 +52,36 @@ export function actCommands(): readonly Command[] {
   return ACTIONS.map((action) => {
     const command = new Command(action.name)
       .description(action.description)
-      .argument('<batch>', 'identifier of the batch');
+      .argument(action.all === true ? '[batch]' : '<batch>', 'identifier of the batch');
+    if (action.all === true) command.option('--all', 'every batch of the server that is paused');
     return withConnection(command)
       .option('--json', 'print the batch as one line of JSON')
       .addHelpText(
         'after',
         `\n${action.note}\n\nExample:\n  mutirao ${action.name} 01939c6e-6b1f-7000-8000-0000000000dd`,
       )
-      .action(async (id: string, flags: ConnectionFlags & { json?: boolean }) => {
+      .action(async (id: string | undefined, flags: ConnectionFlags & { json?: boolean; all?: boolean }) => {
         const out = new Output(flags.json === true);
+        if ((id === undefined) !== (flags.all === true)) {
+          throw new CliError('give either the identifier of a batch or --all', { hint: 'mutirao status' });
+        }
         await using client = await connectBy(flags);
+        if (id === undefined) return resumeAll(client, out);
         const changed = await act(client, action.name, id);
         if (!out.json) out.say(`batch ${id} ${action.done(changed)}`);
         out.result({ ...batchJson(changed.batch), changed: changed.changed });
       });
   });
+}
+
+async function resumeAll(client: MutiraoClient, out: Output): Promise<void> {
+  const batches = await client.resumeAll();
+  if (!out.json) {
+    out.say(
+      batches.length === 0 ? 'no batch is paused' : batches.map(({ id }) => `batch ${id} goes on`).join('\n'),
+    );
+  }
+  out.result({ batches: batches.map(batchJson) });
 }
 
 function act(client: MutiraoClient, name: Action['name'], batch: string): Promise<Changed> {

@@ -111,6 +111,17 @@ export class Batches {
     return changed === undefined ? { record } : { record, changed };
   }
 
+  /** Goes on with every paused batch that has not expired. @returns those */
+  async resumeAll(): Promise<readonly BatchRecord[]> {
+    const { book, now } = this.#context;
+    const paused = [...book.all()].filter(
+      ({ figures, record }) => figures.state === 'PAUSED' && !isExpired(record.options, now()),
+    );
+    const resumed: BatchRecord[] = [];
+    for (const { uuid } of paused) resumed.push((await this.act('RESUME', uuid)).record);
+    return resumed;
+  }
+
   /** @returns what ends the watch. */
   watch(record: BatchRecord, tell: (record: BatchRecord) => void, everyMs?: number): () => void {
     const isOver = record.state === 'FINISHED' || record.state === 'CANCELLED';

@@ -108,6 +108,10 @@ export class ClientSession {
         const { record, changed } = await this.#batches.act(request.CLIENT, request.BATCH_UUID);
         return { ...ack, BATCH: this.#info(record), ...(changed === undefined ? {} : { CHANGED: changed }) };
       }
+      case 'RESUME_ALL': {
+        const records = await this.#batches.resumeAll();
+        return { ...ack, BATCHES: records.map((record) => this.#info(record)) };
+      }
       case 'BATCHES': {
         const records = await this.#batches.list(request.LIMIT ?? BATCHES_LIMIT);
         return { ...ack, BATCHES: records.map((record) => this.#info(record)) };

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 
-/** Whether the server can do its work, and if not, why. */
+/** Whether the server takes batches, and what is the matter with it: that may keep it from taking them, or only from sending. */
 export interface Readiness {
   readonly ready: boolean;
   readonly reasons: readonly string[];
@@ -11,13 +11,19 @@ export interface AppParts {
   readonly readiness: () => Readiness;
 }
 
-/** The HTTP side of the port. `/healthz`: the process lives; `/readyz`: it accepts batches (503 and the reasons when not). */
+/**
+ * The HTTP side of the port. `/healthz`: the process lives; `/readyz`: it takes batches (503 and the reasons when not; `degraded` with 200 while it
+ * takes them and something else is the matter).
+ */
 export function httpApp(parts: AppParts): Hono {
   const app = new Hono();
   app.get('/healthz', (context) => context.json({ status: 'ok', version: parts.version }));
   app.get('/readyz', (context) => {
     const { ready, reasons } = parts.readiness();
-    return context.json({ status: ready ? 'ready' : 'not ready', reasons }, ready ? 200 : 503);
+    return context.json(
+      { status: !ready ? 'not ready' : reasons.length > 0 ? 'degraded' : 'ready', reasons },
+      ready ? 200 : 503,
+    );
   });
   app.notFound((context) => context.json({ error: 'not found', try: ['/healthz', '/readyz'] }, 404));
   return app;

@@ -29,6 +29,6 @@ export interface InstanceStore {
   lastInstance(): Promise<InstanceRecord | undefined>;
   /** Raises the epoch, and remembers where the store is now, on which machine, and when. @returns the new epoch */
   beginInstance(host: string | undefined, now: number): Promise<number>;
-  /** The server still runs: `aliveAt` becomes `now`. A write like any other: it fails when the store cannot write. */
+  /** The server still runs: `aliveAt` becomes `now`; where several share the record, the latest time counts. A write like any other: it fails when the store cannot write. */
   touchInstance(now: number): Promise<void>;
 }

@@ -24,8 +24,8 @@ export interface StoreSnapshot {
   readonly queued: number;
   /** The last writes failed, a short while ago, for want of room or the like. */
   readonly failing: boolean;
-  /** How long the last commit took, or the oldest one under way has taken so far, ms. */
-  readonly commitMs: number;
+  /** The slowest commit of the last few seconds, one under way included, ms; absent: not measured. */
+  readonly commitMs?: number;
 }
 
 /** A durable store. Its users each declare the part they need; every backend passes one contract suite. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { RecentWorst } from '../../health/recent-worst.ts';
 import { StoreError } from '../errors.ts';
 import { storageFailure } from './failure.ts';
 
@@ -13,6 +14,9 @@ const FAILING_FOR_MS = 30_000;
 
 /** While the disk is full, room is made in this time once, ms: it reads the whole log. */
 const MAKE_ROOM_EVERY_MS = 10_000;
+
+/** How long a slow commit is told of, ms. */
+const SLOWEST_FOR_MS = 15_000;
 
 /** What must happen to memory when a group ends. */
 export interface GroupHooks {
@@ -63,7 +67,7 @@ export class GroupCommit {
   #transactions = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
   #madeRoomAt = Number.NEGATIVE_INFINITY;
-  #slowestMs = 0;
+  readonly #commits = new RecentWorst(SLOWEST_FOR_MS, () => performance.now());
   readonly #onFailure: (error: StoreError) => void;
 
   /** @param onFailure the storage failed a group of writes */
@@ -82,11 +86,9 @@ export class GroupCommit {
     return performance.now() - this.#failedAt < FAILING_FOR_MS;
   }
 
-  /** The slowest commit since this was last asked, ms. */
-  get slowestMs(): number {
-    const ms = this.#slowestMs;
-    this.#slowestMs = 0;
-    return ms;
+  /** The slowest commit of the last few seconds, ms. */
+  get commitMs(): number {
+    return this.#commits.value;
   }
 
   get queued(): number {
@@ -174,9 +176,11 @@ export class GroupCommit {
   }
 
   #commit(): Failure | undefined {
+    const begun = performance.now();
     try {
       this.#hooks.flush();
       this.#database.exec('COMMIT');
+      this.#commits.add(performance.now() - begun);
     } catch (error) {
       this.#rollBack();
       return { error };

@@ -116,7 +116,7 @@ export class SqliteStore extends SoleOwner implements Store {
       transactions: this.#parts?.commits.transactions ?? 0,
       queued: this.#parts?.commits.queued ?? 0,
       failing: this.#parts?.commits.failing ?? false,
-      commitMs: this.#parts?.commits.slowestMs ?? 0,
+      commitMs: this.#parts?.commits.commitMs ?? 0,
     };
   }
 
