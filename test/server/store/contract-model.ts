@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rangesOf, type SeqRanges } from '../../../protocol/index.ts';
-import type { Outcome } from '../../../server/dispatch/store.ts';
+import type { Inquest, Judgement, Outcome } from '../../../server/dispatch/store.ts';
 import type { Store } from '../../../server/store/store.ts';
 import { type Subject, submit, unique } from './fixture.ts';
 import { NaiveBatch } from './naive-batch.ts';
@@ -18,7 +18,22 @@ const outcome: fc.Arbitrary<Outcome> = fc.record({
   charged: fc.boolean(),
   maybeSent: fc.boolean(),
   dueAt: fc.nat(100),
+  why: fc.constantFrom(undefined, 'journal'),
 });
+/** Every suspect is judged by its seq and `turn`, so that all verdicts come. */
+const inquest: fc.Arbitrary<Inquest | undefined> = fc.option(
+  fc
+    .record({ first: fc.oneof(fc.nat(6), fc.constant(Infinity)), turn: fc.nat(2) })
+    .map(({ first, turn }) => ({
+      first,
+      judge: (suspects: SeqRanges) =>
+        seqsIn(suspects).map((one): Judgement => {
+          const verdict = (['FREE', 'ASIDE', 'GIVE_UP'] as const)[(one + turn) % 3] ?? 'FREE';
+          return { seq: one, deaths: turn + 1, among: one + 1, alone: turn, verdict, reply: 'given up' };
+        }),
+    })),
+  { nil: undefined },
+);
 
 /** `task` picks among all tasks so far: those that are over report late. */
 const step = fc.oneof(
@@ -30,6 +45,22 @@ const step = fc.oneof(
     }),
   },
   {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('claimAside' as const),
+      seqs,
+      count: fc.integer({ min: 1, max: MAX_TOTAL }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('resolve' as const),
+      decision: fc.constantFrom('SENT' as const, 'RETRY' as const),
+      seqs: fc.option(seqs, { nil: undefined }),
+    }),
+  },
+  {
     weight: 8,
     arbitrary: fc.record({
       kind: fc.constant('settle' as const),
@@ -38,6 +69,8 @@ const step = fc.oneof(
       outcomes: fc.array(outcome, { maxLength: 5 }),
       returned: fc.oneof(fc.constant<SeqRanges>([]), seqs),
       done: fc.boolean(),
+      cleared: fc.option(seqs, { nil: undefined }),
+      inquest,
     }),
   },
   {
@@ -47,6 +80,7 @@ const step = fc.oneof(
       task: fc.nat(),
       maybeBegun: fc.oneof(fc.nat(6), fc.constant(Infinity)),
       hold: fc.boolean(),
+      inquest,
     }),
   },
   {
@@ -131,7 +165,7 @@ export function modelContract(subject: Subject): void {
 
 /** Takes a step in the model and asks the store for it; the answer is compared when `check` is called. */
 function take(store: Store, batch: string, model: NaiveBatch, one: Step, now: number): () => Promise<void> {
-  const name = one.kind === 'claim' ? unique('task') : '';
+  const name = one.kind === 'claim' || one.kind === 'claimAside' ? unique('task') : '';
   const answer = ask(store, batch, model, one, now, name);
   const expected = play(model, one, now, name);
   return async () => {
@@ -152,6 +186,12 @@ async function ask(
   switch (one.kind) {
     case 'claim':
       return store.claim({ batch, task: name, worker: 'w', relay: 'r', count: one.count, now });
+    case 'claimAside': {
+      const { seqs: aside, count } = one;
+      return store.claim({ batch, task: name, worker: 'w', relay: 'r', count, now, aside });
+    }
+    case 'resolve':
+      return store.resolveUnknown(batch, one.decision, one.seqs, now);
     case 'settle':
       return store.settle({ ...one, task: taskAt(model, one.task) ?? '', now });
     case 'expire':
@@ -178,8 +218,12 @@ async function ask(
 /** What the store must answer. */
 function play(model: NaiveBatch, one: Step, now: number, name: string): object | 'anything' | undefined {
   switch (one.kind) {
+    case 'resolve':
+      return { changed: model.resolve(one.decision, one.seqs), figures: model.figures };
+    case 'claimAside':
     case 'claim': {
-      const order = model.claim(name, one.count);
+      const order =
+        one.kind === 'claim' ? model.claim(name, one.count) : model.claimAside(name, one.seqs, one.count);
       if (order === undefined) return undefined;
       const recipients = order.map((seq) => {
         const { attempts = 0, maybeSent = false } = model.recipients[seq] ?? {};
@@ -229,10 +273,12 @@ function taskAt(model: NaiveBatch, index: number): string | undefined {
 }
 
 async function expectSame(store: Store, batch: string, model: NaiveBatch): Promise<void> {
-  const [audit, record, leases, ...lists] = await Promise.all([
+  const [audit, record, leases, duplicates, suspicions, ...lists] = await Promise.all([
     store.audit(batch),
     store.getBatch(batch),
     store.leases(),
+    store.possibleDuplicates(batch, 0, 1_000),
+    store.suspicions(),
     store.listRecipients(batch, 'FAILED', -1, 100),
     store.listRecipients(batch, 'DEFERRED', -1, 100),
     store.listRecipients(batch, 'UNKNOWN', -1, 100),
@@ -248,6 +294,11 @@ async function expectSame(store: Store, batch: string, model: NaiveBatch): Promi
   expect(new Map(out.map((lease) => [lease.task, seqsIn(lease.remaining)]))).toEqual(
     new Map(model.openTasks.map((task) => [task, model.remaining(task)])),
   );
+  expect(
+    duplicates.map(({ seqs: these, task, why }) => ({ seqs: these, ...(task && { task }), why })),
+  ).toEqual(model.duplicates);
+  const stored = suspicions.filter((one) => one.batch === batch).map(({ batch: _, ...one }) => one);
+  expect(stored).toEqual(model.figures.finishedAt === undefined ? model.suspected : []);
   expect(
     lists.map((list) =>
       list.map(({ seq, state, attempts, maybeSent, dueAt }) => ({

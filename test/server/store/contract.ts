@@ -3,11 +3,13 @@ import type { Store } from '../../../server/store/store.ts';
 import { actionsContract } from './contract-actions.ts';
 import { claimContract } from './contract-claim.ts';
 import { expiryContract } from './contract-expiry.ts';
+import { inquestContract } from './contract-inquest.ts';
 import { instanceContract } from './contract-instance.ts';
 import { intakeContract } from './contract-intake.ts';
 import { lateContract } from './contract-late.ts';
 import { loansContract } from './contract-loans.ts';
 import { modelContract } from './contract-model.ts';
+import { resolveContract } from './contract-resolve.ts';
 import { settleContract } from './contract-settle.ts';
 import type { StoreFixture, Subject } from './fixture.ts';
 
@@ -56,6 +58,8 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
     settleContract(subject);
     lateContract(subject);
     actionsContract(subject);
+    resolveContract(subject);
+    inquestContract(subject);
     expiryContract(subject);
     instanceContract(subject);
     loansContract(subject);

@@ -1,7 +1,16 @@
-import { eachSeq, type SeqRanges } from '../../../protocol/index.ts';
+import { eachSeq, rangesOf, type SeqRanges } from '../../../protocol/index.ts';
 import type { BatchFigures, State, StateCounts } from '../../../server/batches/batch.ts';
-import type { ListedState } from '../../../server/batches/store.ts';
-import type { Expiry, Outcome, Settlement } from '../../../server/dispatch/store.ts';
+import { type Decision, type ListedState, RESOLVED_BY_HAND } from '../../../server/batches/store.ts';
+import {
+  ACCEPTED_TWICE,
+  ASIDE_UNTIL,
+  type Expiry,
+  type Inquest,
+  type Judgement,
+  LINE_CUT,
+  type Outcome,
+  type Settlement,
+} from '../../../server/dispatch/store.ts';
 
 type Counted = Exclude<keyof StateCounts, 'total'>;
 
@@ -14,6 +23,7 @@ interface NaiveRecipient {
   charged: boolean;
   maybeSent: boolean;
   acceptedTwice: boolean;
+  byDecision: boolean;
   dueAt: number | undefined;
 }
 
@@ -29,6 +39,8 @@ export class NaiveBatch {
   finishedAt: number | undefined;
   readonly recipients: NaiveRecipient[];
   readonly tasks = new Map<string, NaiveTask>();
+  readonly duplicates: { readonly seqs: SeqRanges; readonly task?: string; readonly why: string }[] = [];
+  readonly suspicions = new Map<number, { deaths: number; among: number; alone: number }>();
 
   constructor(total: number) {
     this.recipients = Array.from({ length: total }, () => ({
@@ -39,6 +51,7 @@ export class NaiveBatch {
       charged: false,
       maybeSent: false,
       acceptedTwice: false,
+      byDecision: false,
       dueAt: undefined,
     }));
   }
@@ -65,6 +78,15 @@ export class NaiveBatch {
     };
   }
 
+  get suspected() {
+    const sorted = [...this.suspicions].sort(([a], [b]) => a - b);
+    return sorted.map(([seq, suspicion]) => ({
+      seq,
+      ...suspicion,
+      aside: this.#at(seq).dueAt === ASIDE_UNTIL,
+    }));
+  }
+
   get openTasks(): string[] {
     return [...this.tasks.keys()].filter((task) => this.remaining(task).length > 0);
   }
@@ -86,7 +108,7 @@ export class NaiveBatch {
           state: one.state.toUpperCase(),
           attempts,
           maybeSent,
-          ...(dueAt === undefined ? {} : { dueAt }),
+          ...(dueAt === undefined || dueAt === ASIDE_UNTIL ? {} : { dueAt }),
         },
       ];
     });
@@ -99,20 +121,38 @@ export class NaiveBatch {
       ...pending.filter((seq) => this.#at(seq).tried),
       ...pending.filter((seq) => !this.#at(seq).tried),
     ].slice(0, count);
+    return this.#lease(task, order);
+  }
+
+  claimAside(task: string, seqs: SeqRanges, count: number): number[] | undefined {
+    if (this.state !== 'RUNNING') return undefined;
+    const aside = [...eachSeq(seqs)].filter((seq) => this.recipients[seq]?.dueAt === ASIDE_UNTIL);
+    return this.#lease(task, aside.slice(0, count));
+  }
+
+  #lease(task: string, order: number[]): number[] | undefined {
     if (order.length === 0) return undefined;
     const taken: NaiveTask = { had: order, reportedSent: new Set() };
     this.tasks.set(task, taken);
     for (const seq of order) {
-      this.#at(seq).state = 'leased';
-      this.#at(seq).task = taken;
+      const one = this.#at(seq);
+      one.state = 'leased';
+      one.task = taken;
+      one.dueAt = undefined;
     }
     return order;
   }
 
-  settle({ task: name, now, sent, outcomes, returned, done }: Settlement) {
+  settle({ task: name, now, sent, outcomes, returned, done, cleared, inquest }: Settlement) {
     const task = this.#task(name);
     let applied = 0;
     let secondReports = 0;
+    const left = this.remaining(name);
+    const isNews = [...eachSeq(sent)].some(
+      (seq) => task.had.includes(seq) && !left.includes(seq) && !task.reportedSent.has(seq),
+    );
+    const twice: number[] = [];
+    const cut = new Map<string, number[]>();
     for (const seq of eachSeq(sent)) {
       if (!task.had.includes(seq) || task.reportedSent.has(seq)) continue;
       task.reportedSent.add(seq);
@@ -120,17 +160,23 @@ export class NaiveBatch {
       if (one.state !== 'sent') {
         this.#settle(one, 'sent');
         applied++;
-      } else if (!one.acceptedTwice) {
+      } else if (one.byDecision) one.byDecision = false;
+      else if (!one.acceptedTwice) {
         one.acceptedTwice = true;
         secondReports++;
+        twice.push(seq);
       }
     }
+    if (twice.length > 0) this.duplicates.push({ seqs: rangesOf(twice), task: name, why: ACCEPTED_TWICE });
     for (const outcome of outcomes) {
       const one = this.recipients[outcome.seq];
       if (one?.task !== task) continue;
       this.#try(one, outcome);
       applied++;
+      const { maybeSent, why = LINE_CUT } = outcome;
+      if (maybeSent === true) cut.set(why, [...(cut.get(why) ?? []), outcome.seq]);
     }
+    for (const [why, seqs] of cut) this.duplicates.push({ seqs: rangesOf(seqs), task: name, why });
     for (const seq of eachSeq(returned)) {
       const one = this.recipients[seq];
       if (one?.task !== task) continue;
@@ -138,11 +184,58 @@ export class NaiveBatch {
       applied++;
     }
     if (done) for (const seq of this.remaining(name)) this.#settle(this.#at(seq), this.#back);
-    if (applied > 0 || done) this.#conclude(now);
-    return { figures: this.figures, remaining: this.remaining(name).length, applied, secondReports };
+    let judged: readonly Judgement[] | undefined;
+    if (left.length > 0 || isNews) {
+      for (const seq of eachSeq(cleared ?? [])) this.suspicions.delete(seq);
+      const answered = outcomes.filter((one) => one.maybeSent !== true).map(({ seq }) => seq);
+      const known = new Set([...eachSeq(sent), ...answered]);
+      if (inquest !== undefined) judged = this.#judge(inquest, left, (seq) => !known.has(seq));
+    }
+    if (applied > 0 || done || judged !== undefined) this.#conclude(now);
+    const remaining = this.remaining(name).length;
+    return { figures: this.figures, remaining, applied, secondReports, ...(judged && { judged }) };
   }
 
-  expire({ task, now, maybeBegun, hold }: Expiry) {
+  resolve(decision: Decision, seqs: SeqRanges | undefined): number {
+    if (decision === 'RETRY' && this.state === 'CANCELLED') return 0;
+    const meant = new Set(seqs === undefined ? this.#seqs('unknown') : eachSeq(seqs));
+    const unknown = this.#seqs('unknown').filter((seq) => meant.has(seq));
+    for (const seq of unknown) {
+      const one = this.#at(seq);
+      if (decision === 'SENT') {
+        this.#settle(one, 'sent');
+        one.byDecision = true;
+      } else {
+        this.#settle(one, 'pending');
+        Object.assign(one, { attempts: 0, charged: false, maybeSent: true });
+      }
+    }
+    if (unknown.length > 0) {
+      if (decision === 'RETRY') this.duplicates.push({ seqs: rangesOf(unknown), why: RESOLVED_BY_HAND });
+      this.#conclude(0);
+    }
+    return unknown.length;
+  }
+
+  #judge(inquest: Inquest, left: number[], isSuspect: (seq: number) => boolean): readonly Judgement[] {
+    const judged = inquest.judge(rangesOf(left.slice(0, inquest.first).filter(isSuspect)));
+    for (const { seq, verdict, deaths, among, alone } of judged) {
+      const one = this.#at(seq);
+      this.suspicions.set(seq, { deaths, among, alone });
+      if (verdict === 'FREE' || (one.state !== 'pending' && one.state !== 'deferred')) continue;
+      one.tried = true;
+      if (verdict === 'ASIDE') {
+        one.state = 'deferred';
+        one.dueAt = ASIDE_UNTIL;
+      } else {
+        this.#settle(one, one.maybeSent ? 'unknown' : 'failed');
+        one.charged = false;
+      }
+    }
+    return judged;
+  }
+
+  expire({ task, now, maybeBegun, hold, why = 'lease lost', inquest }: Expiry) {
     const left = this.remaining(task);
     if (left.length === 0) return undefined;
     const marked = left.slice(0, maybeBegun);
@@ -153,8 +246,10 @@ export class NaiveBatch {
       one.tried = true;
       if (hold) one.state = 'unknown';
     }
+    if (marked.length > 0) this.duplicates.push({ seqs: rangesOf(marked), task, why });
+    const judged = inquest && this.#judge(inquest, left, () => true);
     this.#conclude(now);
-    return { figures: this.figures, marked: marked.length };
+    return { figures: this.figures, marked: marked.length, ...(judged && { judged }) };
   }
 
   pause(): void {
@@ -209,8 +304,8 @@ export class NaiveBatch {
     const waiting = this.#seqs('deferred').sort((a, b) => this.#dueAt(a) - this.#dueAt(b) || a - b);
     const due = waiting.filter((seq) => this.#dueAt(seq) <= now).slice(0, limit);
     for (const seq of due) this.#settle(this.#at(seq), 'pending');
-    const next = waiting[due.length];
-    return { promoted: due.length, nextDueAt: next === undefined ? undefined : this.#dueAt(next) };
+    const nextDueAt = waiting.map((seq) => this.#dueAt(seq))[due.length];
+    return { promoted: due.length, nextDueAt: nextDueAt === ASIDE_UNTIL ? undefined : nextDueAt };
   }
 
   putBack(seqs: SeqRanges, dueAt: number): void {
