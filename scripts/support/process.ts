@@ -61,6 +61,16 @@ export class Process {
     return this.#child.pid ?? 0;
   }
 
+  /** It has ended, by whatever cause. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Sends a signal and waits for nothing. */
+  signal(signal: NodeJS.Signals): void {
+    if (!this.#isOver) this.#child.kill(signal);
+  }
+
   /** Lines of standard output so far. */
   get printed(): readonly string[] {
     return this.#printed;
@@ -113,7 +123,7 @@ export class Process {
 
   /** Asks it to end, and waits for that. @returns exit code, or the signal that ended it */
   async stop(signal: NodeJS.Signals = 'SIGTERM', withinMs = 40_000): Promise<number | NodeJS.Signals> {
-    if (!this.#isOver) this.#child.kill(signal);
+    this.signal(signal);
     const kill = setTimeout(() => this.#child.kill('SIGKILL'), withinMs);
     const how = await this.#ended;
     clearTimeout(kill);

@@ -1,0 +1,89 @@
+import type { Process } from '../../support/process.ts';
+
+export interface ActorOptions {
+  readonly name: string;
+  /** Begins the process. */
+  readonly launch: () => Process;
+  /** Resolves when it can be reached. */
+  readonly ready: (process: Process) => Promise<void>;
+}
+
+/** A process that may take so long to be ready, ms: a busy machine starts several at once. */
+export const START_WITHIN_MS = 30_000;
+
+/**
+ * A part of the town: a process that is killed and started again, stopped and continued.
+ * States: down → (launch) running ⇄ frozen → (kill, stop) down. Running includes starting: it can be killed before it is ready.
+ * One that is down without having been told so has crashed.
+ */
+export class Actor {
+  readonly name: string;
+  readonly #options: ActorOptions;
+  #state: 'down' | 'running' | 'frozen' = 'down';
+  #process: Process | undefined;
+  #starts = 0;
+
+  constructor(options: ActorOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  get isRunning(): boolean {
+    return this.#state === 'running' && this.#process?.isOver === false;
+  }
+
+  /** How often it was launched. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** Launches it. Resolves when it is ready. @throws when it ends before, by itself or because it was killed */
+  async start(): Promise<void> {
+    if (this.#state !== 'down') return;
+    this.#state = 'running';
+    this.#starts++;
+    this.#process = this.#options.launch();
+    await this.#options.ready(this.#process);
+  }
+
+  async kill(): Promise<void> {
+    this.#state = 'down';
+    await this.#process?.kill();
+  }
+
+  freeze(): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'frozen';
+    this.#process?.signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    if (this.#state !== 'frozen') return;
+    this.#state = 'running';
+    this.#process?.signal('SIGCONT');
+  }
+
+  /** Ends it as an operator would. @returns what is wrong with how it ended; undefined: nothing */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<string | undefined> {
+    const process = this.#process;
+    if (this.#state === 'down' || process === undefined) return undefined;
+    this.thaw();
+    this.#state = 'down';
+    const how = await process.stop(signal);
+    return how === 0
+      ? undefined
+      : `${this.name} was told to stop and ended with ${how}: ${lastWords(process)}`;
+  }
+
+  /** What is wrong when it ended by itself; asking makes it down, so that it can be started again. */
+  crash(): string | undefined {
+    const process = this.#process;
+    if (this.#state === 'down' || process?.isOver !== true) return undefined;
+    this.#state = 'down';
+    return `${this.name} ended by itself: ${lastWords(process)}`;
+  }
+}
+
+function lastWords(process: Process): string {
+  return process.said.slice(-5).join(' | ');
+}
