@@ -45,7 +45,7 @@ export class TestServer {
   async start(overrides: Readonly<Record<string, unknown>> = {}): Promise<this> {
     this.#running = await startServer(
       testSettings({ data: this.data, ...this.#overrides, ...overrides }),
-      this.#logger(),
+      this.logger,
     );
     return this;
   }
@@ -68,7 +68,8 @@ export class TestServer {
     }
   }
 
-  #logger(): Logger {
+  /** Writes into `log`. */
+  get logger(): Logger {
     const write = (line: string): void => {
       this.log.push(JSON.parse(line) as LogLine);
     };
