@@ -20,6 +20,14 @@ export type PeerInfo = z.infer<typeof PeerInfo>;
 
 const presence = {
   SERVER_UUID: Identifier.optional(),
+  INSTANCE: Identifier.optional().describe(
+    'drawn at each start of the sender: two that run at the same time under one SERVER_UUID are copies',
+  ),
+  UP_S: z
+    .number()
+    .nonnegative()
+    .optional()
+    .describe('how long the sender has run: of two copies the one that runs for longer stays'),
   ADDRESS: Endpoint.optional().describe('where the sender can be reached'),
   LOAD: Load.optional(),
   PEERS: z.array(PeerInfo).max(MAX_PEERS).optional().describe('servers that the sender knows to be alive'),

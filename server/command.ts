@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { addFlags, SERVER_SETTINGS, type ServerSettings, settingsOf } from '../config/index.ts';
 import { createLogger, type Log, LogFileError } from '../logging/index.ts';
+import { EXIT_IDENTITY_IN_USE } from './errors.ts';
 import { dataFolder, startServer } from './server.ts';
 import { folderNotWritable } from './store/errors.ts';
 
@@ -27,7 +28,7 @@ async function runServer(settings: ServerSettings): Promise<void> {
   const log = openLog(settings, folder);
   try {
     const server = await startServer(settings, log.logger);
-    await new Promise<void>((resolve) => {
+    const stopped = new Promise<void>((resolve) => {
       let signals = 0;
       const onSignal = (signal: NodeJS.Signals): void => {
         signals++;
@@ -41,6 +42,13 @@ async function runServer(settings: ServerSettings): Promise<void> {
       process.on('SIGTERM', onSignal);
       process.on('SIGINT', onSignal);
     });
+    const failure = await Promise.race([stopped, server.failed]);
+    if (failure === undefined) return;
+    log.logger.error({ part: 'server', code: failure.code }, failure.message);
+    server.hurry();
+    await server.stop();
+    if (failure.code === 'IDENTITY_IN_USE') process.exitCode = EXIT_IDENTITY_IN_USE;
+    process.stderr.write(`server: ${failure.message}\n`);
   } finally {
     await log.stop();
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { v7 as uuidv7 } from 'uuid';
 import type { ServerSettings } from '../config/index.ts';
 import type { Logger } from '../logging/index.ts';
 import { type Endpoint, endpointUrl } from '../protocol/index.ts';
@@ -17,6 +18,7 @@ import { Results } from './dispatch/results.ts';
 import { WorkerBook, type WorkerEntry } from './dispatch/worker-book.ts';
 import { WorkerSession } from './dispatch/worker-session.ts';
 import { DkimKeys } from './dkim-keys.ts';
+import { ServerError } from './errors.ts';
 import { checkExposure } from './exposure.ts';
 import { Access } from './gateway/access.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -53,6 +55,8 @@ export interface RunningServer {
   stop(): Promise<void>;
   /** Makes a stop wait no longer. */
   hurry(): void;
+  /** Resolves when the server must not go on: stop it. */
+  readonly failed: Promise<ServerError>;
 }
 
 /** What a server is on, where a test says otherwise. */
@@ -117,7 +121,8 @@ export async function startServer(
     throw error;
   }
   http.on('error', (error) => log('http').error({ err: error }, 'a connection could not be taken'));
-  const identity = { uuid, address: advertised(settings, port) };
+  const identity = { uuid, address: advertised(settings, port), instance: uuidv7() };
+  const failed = Promise.withResolvers<ServerError>();
 
   const relays = new RelayBook(
     settings.relay,
@@ -181,6 +186,11 @@ export async function startServer(
     pool: new LendablePool({ workers, leases, dispatcher, settled, monotonic }),
     logger: log('mesh'),
     clock: { now, monotonic, setTimer: systemClock.setTimer },
+    identityClaimed: (where) => health.identityClaimed(where),
+    identityLost: (where) => {
+      dispatcher.close();
+      failed.resolve(identityInUse(where, folder));
+    },
     ...(settings.tlsCa === undefined ? {} : { tlsCaFile: settings.tlsCa }),
   });
   const watchers = new Watchers(book);
@@ -315,5 +325,14 @@ export async function startServer(
     snapshot,
     stop: () => (stopped ??= stop()),
     hurry: () => hurry.abort(),
+    failed: failed.promise,
   };
+}
+
+function identityInUse(where: string, folder: string): ServerError {
+  return new ServerError(
+    'IDENTITY_IN_USE',
+    `another server of the mesh${where === '' ? '' : `, ${where},`} runs under this one's identity and was there first, so this one stops: ` +
+      `its data folder ${folder} is a copy. To run both, remove identity.json and the store from the copy; to move the server, stop the other one`,
+  );
 }

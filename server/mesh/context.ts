@@ -8,6 +8,8 @@ export interface MeshIdentity {
   readonly uuid: string;
   /** Where peers and workers reach this server. */
   readonly address: Endpoint;
+  /** Another one after every start; undefined: this server does not say. */
+  readonly instance?: string;
 }
 
 /** What the lending and the borrowing side of a server know of the mesh around them. */

@@ -5,6 +5,7 @@ import { Dialler } from './dialler.ts';
 import { chooseLink, type LinkClaim, Membership, type Peer, type PeerChange } from './membership.ts';
 import { CLOSE, type LinkHandler, PeerLink, type Presence } from './peer-link.ts';
 import type { Clock, MeshLogger, PeerConnection, PeerTransport } from './ports.ts';
+import { type Run, runOf, wasFirst } from './run.ts';
 import type { MeshSettings } from './settings.ts';
 
 /** Connections with other servers, those included that have not said who they are. */
@@ -21,6 +22,10 @@ export interface LinkUser extends Pick<LinkHandler, 'ownPresence' | 'workerReque
   releaseReply: LinkHandler['releaseReply'];
   /** The link of a peer was lost, or another one took its place. */
   linkLost(peer: string): void;
+  /** Another server that was met claims to be this one, and came later. */
+  identityClaimed(where: string): void;
+  /** Another server runs under the identity of this one, and was there first. */
+  identityLost(where: string): void;
 }
 
 export interface LinksOptions {
@@ -45,11 +50,15 @@ export class PeerLinks implements LinkHandler {
   readonly #links = new Set<PeerLink>();
   /** The one link of each peer. */
   readonly #byPeer = new Map<string, PeerLink>();
+  /** Links whose other end was told that it is a copy. */
+  readonly #refused = new WeakSet<PeerLink>();
+  readonly #startedAt: number;
   #isStopped = false;
 
   constructor(options: LinksOptions) {
     this.#options = options;
     const { settings, identity, random, clock, logger, transport } = options;
+    this.#startedAt = clock.monotonic();
     this.#membership = new Membership({ ...settings, maxPeers: MAX_PEERS });
     this.#book = new AddressBook({
       self: identity.uuid,
@@ -86,6 +95,12 @@ export class PeerLinks implements LinkHandler {
     });
     this.#links.add(link);
     link.receive(first);
+  }
+
+  /** This run of this server. */
+  get run(): Run | undefined {
+    const { instance } = this.#options.identity;
+    return instance === undefined ? undefined : { instance, since: this.#startedAt };
   }
 
   get(peer: string): PeerLink | undefined {
@@ -162,6 +177,9 @@ export class PeerLinks implements LinkHandler {
       if (change !== undefined) this.#changed(change);
       this.#options.user.linkLost(peer);
     }
+    if (code === CLOSE.identityInUse && !this.#refused.has(link) && !this.#isStopped) {
+      this.#options.user.identityLost(reason);
+    }
     if (link.endpoint === undefined || this.#isStopped) return;
     const worked = link.heardAt > link.openedAt && code !== CLOSE.policy;
     if (code === CLOSE.self) this.#book.isSelf(link.endpoint);
@@ -182,8 +200,9 @@ export class PeerLinks implements LinkHandler {
 
   /** @returns false when the link was closed. */
   #identify(link: PeerLink, uuid: string, presence: Presence): boolean {
+    const run = runOf(presence, this.#now());
     if (uuid === this.#options.identity.uuid) {
-      link.close(CLOSE.self, 'that is this server itself');
+      this.#metItself(link, run, presence);
       return false;
     }
     if (link.uuid !== undefined) {
@@ -198,7 +217,7 @@ export class PeerLinks implements LinkHandler {
     if (link.endpoint !== undefined) this.#reached(link.endpoint, uuid);
     const old = this.#byPeer.get(uuid);
     if (old !== undefined && !this.#replaces(old, link, uuid, presence)) return false;
-    link.identify(uuid);
+    link.identify(uuid, run);
     this.#byPeer.set(uuid, link);
     this.#options.logger.info({ peer: uuid, direction: link.direction }, 'link is up');
     if (old !== undefined) {
@@ -208,13 +227,44 @@ export class PeerLinks implements LinkHandler {
     return true;
   }
 
+  /** It reached itself, or a server that runs on a copy of its data folder. */
+  #metItself(link: PeerLink, theirs: Run | undefined, presence: Presence): void {
+    const own = this.run;
+    if (own === undefined || theirs === undefined || own.instance === theirs.instance) {
+      link.close(CLOSE.self, 'that is this server itself');
+      return;
+    }
+    const address = this.#reachable(presence.ADDRESS, link) ?? link.endpoint;
+    const where =
+      address === undefined ? (link.remoteAddress ?? 'at an unknown address') : endpointUrl(address);
+    if (wasFirst(own, theirs)) {
+      this.#options.user.identityClaimed(where);
+      this.#refuse(link, endpointUrl(this.#options.identity.address));
+    } else {
+      link.close(CLOSE.goingAway, 'this server is a copy and stops');
+      this.#options.user.identityLost(where);
+    }
+  }
+
+  /** Tells the other end that a server was there before it under its SERVER_UUID. */
+  #refuse(link: PeerLink, where: string): void {
+    this.#refused.add(link);
+    link.close(CLOSE.identityInUse, where);
+  }
+
   #replaces(old: PeerLink, fresh: PeerLink, uuid: string, presence: Presence): boolean {
     const now = this.#now();
     const known = this.#membership.get(uuid)?.address;
     const said = this.#reachable(presence.ADDRESS, fresh);
     const claim = (link: PeerLink, address: Endpoint | undefined): LinkClaim => {
       const url = address === undefined ? undefined : endpointUrl(address);
-      return { direction: link.direction, silentMs: now - link.heardAt, address: url };
+      const run = link === fresh ? runOf(presence, now) : link.run;
+      return {
+        direction: link.direction,
+        silentMs: now - link.heardAt,
+        address: url,
+        ...(run === undefined ? {} : { run }),
+      };
     };
     const { identity, settings, logger } = this.#options;
     const choice = chooseLink(
@@ -232,13 +282,19 @@ export class PeerLinks implements LinkHandler {
         if (fresh.direction === 'accepted') fresh.introduce();
         fresh.close(CLOSE.duplicate, 'another link of the same two servers stays');
         return false;
-      case 'two servers claim one identity':
+      case 'the new is a copy':
+      case 'the old is a copy': {
+        const [first, copy] = choice === 'the new is a copy' ? [known, said] : [said, known];
         logger.warn(
-          { peer: uuid, addresses: [known, said] },
-          'two servers claim one SERVER_UUID: was a data folder copied?',
+          { peer: uuid, first: first && endpointUrl(first), copy: copy && endpointUrl(copy) },
+          'two servers claim one SERVER_UUID: was a data folder copied? The one that was there first stays',
         );
-        fresh.close(CLOSE.identityInUse, 'another server has this SERVER_UUID');
-        return false;
+        this.#refuse(
+          choice === 'the new is a copy' ? fresh : old,
+          first === undefined ? '' : endpointUrl(first),
+        );
+        return choice === 'the old is a copy';
+      }
       default:
         choice satisfies never;
         return false;

@@ -1,4 +1,5 @@
 import type { Endpoint, Load } from '../../protocol/index.ts';
+import { type Run, wasFirst } from './run.ts';
 
 export type PeerState = 'alive' | 'suspect' | 'dead';
 
@@ -144,6 +145,9 @@ function asList<T>(value: T | undefined): readonly T[] {
   return value === undefined ? [] : [value];
 }
 
+/** Heartbeats after which a link that leads to another run counts as one that is left over. */
+const COPY_SILENT_BEATS = 2;
+
 export type LinkDirection = 'dialled' | 'accepted';
 
 export interface LinkClaim {
@@ -152,18 +156,22 @@ export interface LinkClaim {
   readonly silentMs: number;
   /** Where the peer says it can be reached, as URL. */
   readonly address: string | undefined;
+  readonly run?: Run;
 }
 
 export type LinkChoice =
   | 'keep the old'
   | 'take the new'
-  /** Two servers run with the same SERVER_UUID: somebody copied a data folder. */
-  | 'two servers claim one identity';
+  /** Two servers run with the same SERVER_UUID: somebody copied a data folder. The one that was there first stays. */
+  | 'the new is a copy'
+  | 'the old is a copy';
 
 /**
  * One link per pair. Both ends decide alike: of two links in opposite directions the one stays that the server with the
- * lower SERVER_UUID dialled. Of two in the same direction the newer stays, for the older is a leftover; unless it is
- * well alive and leads to another address.
+ * lower SERVER_UUID dialled. Of two in the same direction the newer stays, for the older is a leftover.
+ *
+ * A link that is well alive and leads to another address, and to another run where that is said, is that of another server with the
+ * same SERVER_UUID. A server that was started again leaves a link behind that is silent, or led to the same address.
  */
 export function chooseLink(
   self: string,
@@ -172,10 +180,16 @@ export function chooseLink(
   fresh: LinkClaim,
   heartbeatMs: number,
 ): LinkChoice {
+  const isOther = old.run !== undefined && fresh.run !== undefined && old.run.instance !== fresh.run.instance;
+  const elsewhere = old.address !== undefined && fresh.address !== undefined && old.address !== fresh.address;
+  if (isOther && old.run !== undefined && fresh.run !== undefined) {
+    if (!elsewhere || old.silentMs >= COPY_SILENT_BEATS * heartbeatMs) return 'take the new';
+    return wasFirst(old.run, fresh.run) ? 'the new is a copy' : 'the old is a copy';
+  }
   if (old.direction !== fresh.direction) {
     const kept: LinkDirection = self < peer ? 'dialled' : 'accepted';
     return fresh.direction === kept ? 'take the new' : 'keep the old';
   }
-  const elsewhere = old.address !== undefined && fresh.address !== undefined && old.address !== fresh.address;
-  return elsewhere && old.silentMs < heartbeatMs ? 'two servers claim one identity' : 'take the new';
+  const isSaid = old.run !== undefined && fresh.run !== undefined;
+  return !isSaid && elsewhere && old.silentMs < heartbeatMs ? 'the new is a copy' : 'take the new';
 }

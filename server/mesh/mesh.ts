@@ -47,6 +47,10 @@ export interface MeshOptions {
   /** Chance, from [0, 1); only for jitter. */
   readonly random?: () => number;
   readonly tlsCaFile?: string;
+  /** Another server claims to be this one; this one was first. `where`: its address. */
+  readonly identityClaimed?: (where: string) => void;
+  /** Another server was there first under the identity of this one, which must stop. `where`: its address. */
+  readonly identityLost?: (where: string) => void;
   readonly transport?: PeerTransport;
 }
 
@@ -136,6 +140,8 @@ export class Mesh {
           );
         },
         linkLost: (peer) => this.#borrower.linkLost(peer),
+        identityClaimed: (where) => options.identityClaimed?.(where),
+        identityLost: (where) => options.identityLost?.(where),
       },
     });
   }
@@ -337,8 +343,12 @@ export class Mesh {
     });
     const guests = link.uuid === undefined ? [] : this.#borrower.connectedFrom(link.uuid);
     const borrowed = guests.map((guest) => ({ WORKER_UUID: guest.worker, HOME: guest.home }));
+    const { run } = this.#links;
     return {
       SERVER_UUID: uuid,
+      ...(run === undefined
+        ? {}
+        : { INSTANCE: run.instance, UP_S: (this.#clock.monotonic() - run.since) / 1_000 }),
       ADDRESS: address,
       LOAD: this.#load(this.#options.pool.figures()),
       PEERS: peers.slice(0, MAX_PEERS),

@@ -11,6 +11,7 @@ import type {
 } from '../../protocol/index.ts';
 import type { LinkDirection } from './membership.ts';
 import type { Clock, PeerConnection } from './ports.ts';
+import type { Run } from './run.ts';
 
 /** Codes with which this server closes a link; 4000–4999 are free for applications (RFC 6455 §7.4.2). */
 export const CLOSE = {
@@ -26,6 +27,8 @@ export const CLOSE = {
 /** What a heartbeat or its answer says of its sender, beyond that it is alive. */
 export interface Presence {
   readonly SERVER_UUID?: string;
+  readonly INSTANCE?: string;
+  readonly UP_S?: number;
   readonly ADDRESS?: Endpoint;
   readonly LOAD?: Load;
   readonly PEERS?: readonly PeerInfo[];
@@ -75,6 +78,7 @@ export class PeerLink {
   readonly #clock: Clock;
   readonly #handler: LinkHandler;
   #uuid: string | undefined;
+  #run: Run | undefined;
   #dialect: Dialect | undefined;
   #turn: Dialect = 'heartbeat';
   #heardAt: number;
@@ -114,8 +118,14 @@ export class PeerLink {
     return this.#latencyMs;
   }
 
-  identify(uuid: string): void {
+  /** The run of the server at the other end, when it said so. */
+  get run(): Run | undefined {
+    return this.#run;
+  }
+
+  identify(uuid: string, run?: Run): void {
     this.#uuid = uuid;
+    this.#run = run;
   }
 
   /** Time during which this server could not listen does not count as silence. */

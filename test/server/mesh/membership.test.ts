@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { chooseLink, FORGET_AFTER_MS, type LinkClaim, Membership } from '../../../server/mesh/membership.ts';
+import { wasFirst } from '../../../server/mesh/run.ts';
 
 const TICK = 200;
 
@@ -97,7 +98,32 @@ describe('two links between the same servers', () => {
 
   test('a second server with the same SERVER_UUID elsewhere does not push the first out', () => {
     const other = link('accepted', { address: 'ws://other:1' });
-    expect(chooseLink('a', 'b', link('accepted'), other, 2_000)).toBe('two servers claim one identity');
+    expect(chooseLink('a', 'b', link('accepted'), other, 2_000)).toBe('the new is a copy');
     expect(chooseLink('a', 'b', link('accepted', { silentMs: 3_000 }), other, 2_000)).toBe('take the new');
+  });
+
+  test('of two runs under one SERVER_UUID the first stays, whichever link came first and whoever dialled', () => {
+    const first = { instance: 'x', since: -50_000 };
+    const second = { instance: 'w', since: 10_000 };
+    for (const direction of ['dialled', 'accepted'] as const) {
+      const at = (run: typeof first, more: Partial<LinkClaim> = {}) =>
+        link(direction, { run, address: `ws://${run.instance}:1`, ...more });
+      expect(chooseLink('a', 'b', at(first), at(second), 2_000)).toBe('the new is a copy');
+      expect(chooseLink('a', 'b', link('accepted', at(second)), at(first), 2_000)).toBe('the old is a copy');
+      // one that was started again, elsewhere or where it was
+      expect(chooseLink('a', 'b', at(first, { silentMs: 4_000 }), at(second), 2_000)).toBe('take the new');
+      const here = { address: 'ws://x:1' };
+      expect(chooseLink('a', 'b', at(first), at(second, here), 2_000)).toBe('take the new');
+    }
+    const same = { instance: 'w', since: -49_500 };
+    expect(wasFirst(same, first)).toBe(true);
+    expect(wasFirst(first, same)).toBe(false);
+  });
+
+  test('two links of one run are two links of one server, whatever address they show', () => {
+    const run = { instance: 'x', since: 0 };
+    const old = link('accepted', { run });
+    const fresh = link('accepted', { run, address: 'ws://other:1' });
+    expect(chooseLink('a', 'b', old, fresh, 2_000)).toBe('take the new');
   });
 });
