@@ -197,6 +197,13 @@ export const SERVER_SETTINGS = {
     value: 'TIME',
     description: 'longest time that it stays open',
   },
+  poisonAfter: {
+    schema: whole(1, 1_000),
+    fallback: 3,
+    value: 'N',
+    description:
+      'workers that died in a row on a recipient before it is set aside, and then on it alone before it is given up',
+  },
   policyThreshold: {
     schema: whole(1, 10_000),
     fallback: 10,

@@ -78,6 +78,10 @@ export const WorkerReport = z.object({
   SENT: SeqRangesSchema.optional().describe('recipients that the relay accepted, as ranges of SEQ'),
   RETURNED: SeqRangesSchema.optional().describe('recipients handed back untouched, as ranges of SEQ'),
   DONE: z.boolean().optional(),
+  RECOVERED: z
+    .boolean()
+    .optional()
+    .describe('the process that had the task ended without a word; this is what its successor knows of it'),
 });
 export type WorkerReport = z.infer<typeof WorkerReport>;
 

@@ -12,9 +12,11 @@ import { type ClockSource, SteadyClock } from './clock.ts';
 import { BatchExpiry } from './dispatch/batch-expiry.ts';
 import { Clockwork } from './dispatch/clockwork.ts';
 import { type DispatchContext, Dispatcher } from './dispatch/dispatcher.ts';
+import { restoreSuspicions } from './dispatch/inquest.ts';
 import { LeaseBook } from './dispatch/lease-book.ts';
 import { drainDispatch, handBack, restoreLeases } from './dispatch/lifecycle.ts';
 import { Results } from './dispatch/results.ts';
+import { SuspectBook } from './dispatch/suspect-book.ts';
 import { WorkerBook, type WorkerEntry } from './dispatch/worker-book.ts';
 import { WorkerSession } from './dispatch/worker-session.ts';
 import { DkimKeys } from './dkim-keys.ts';
@@ -138,12 +140,14 @@ export async function startServer(
   const book = new BatchBook();
   const workers = new WorkerBook();
   const leases = new LeaseBook();
+  const suspects = new SuspectBook(settings.poisonAfter);
   const settled = new RateMeter();
   const dispatch: DispatchContext = {
     batches: book,
     workers,
     relays,
     leases,
+    suspects,
     store,
     settled,
     settings: { leaseMs: settings.lease, taskMs: settings.taskSeconds },
@@ -202,6 +206,7 @@ export async function startServer(
       book,
       workers,
       leases,
+      suspects,
       relays,
       settled,
       mesh,
@@ -229,6 +234,7 @@ export async function startServer(
         storeFailing: storeFailing(),
         stopping: phase === 'stopping',
         relays: relays.whyNot(record.options.relays),
+        aside: suspects.asideOf(record.uuid),
       }),
     rate: (batch) => book.get(batch)?.meter.rate(monotonic()),
     describeServer: snapshot,
@@ -269,6 +275,7 @@ export async function startServer(
 
   const taken = await batches.start();
   const restored = await restoreLeases(dispatch);
+  await restoreSuspicions(dispatch);
   clockwork.start();
   await mesh.start();
   gateway.start();

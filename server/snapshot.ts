@@ -1,6 +1,7 @@
 import { type Endpoint, endpointUrl, PROTOCOL_VERSION } from '../protocol/index.ts';
 import type { BatchBook } from './batches/batch-book.ts';
 import type { LeaseBook } from './dispatch/lease-book.ts';
+import type { SuspectBook } from './dispatch/suspect-book.ts';
 import type { WorkerBook } from './dispatch/worker-book.ts';
 import type { HealthMonitor } from './health/monitor.ts';
 import type { Mesh } from './mesh/mesh.ts';
@@ -19,6 +20,7 @@ export interface SnapshotParts {
   readonly book: BatchBook;
   readonly workers: WorkerBook;
   readonly leases: LeaseBook;
+  readonly suspects: SuspectBook;
   readonly relays: RelayBook;
   readonly settled: RateMeter;
   readonly mesh: Mesh;
@@ -60,6 +62,7 @@ export function describeServer(parts: SnapshotParts): Record<string, unknown> {
     workers: listed,
     workersTotal: workers.size,
     relays: relays.snapshot(),
+    setAside: parts.suspects.snapshot(),
     mesh: mesh.snapshot(),
     store: store.snapshot(),
     memoryMB: Math.round(process.memoryUsage().rss / 1048576),

@@ -7,6 +7,8 @@ export interface WaitingFacts {
   readonly stopping: boolean;
   /** Why no relay takes mail of this batch; undefined when one does. */
   readonly relays: string | undefined;
+  /** Recipients that are set aside because workers died on them. */
+  readonly aside?: number;
 }
 
 /** Why a batch does not move right now, in words for people; undefined while it moves or is over. */
@@ -26,6 +28,12 @@ export function whyWaiting(
     return facts.relays;
   }
   if (counts.deferred === 0) return undefined;
+  const { aside = 0 } = facts;
+  if (aside > 0) {
+    const who = aside === 1 ? '1 recipient is' : `${aside} recipients are`;
+    const how = facts.workers === 0 ? 'no worker is connected' : 'a worker that has nothing else tries them';
+    return `${who} set aside, workers died on them (see the log): ${how}`;
+  }
   return counts.deferred === 1
     ? '1 recipient waits for the time of its retry'
     : `${counts.deferred} recipients wait for the time of their retry`;

@@ -1,5 +1,6 @@
 import type { BatchExpiry } from './batch-expiry.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import { inquestOn, takeJudgements } from './inquest.ts';
 import type { LeaseEntry } from './lease-book.ts';
 
 /** How often leases, parked pulls and retries are looked at, ms. Small beside a lease of seconds, and cheap. */
@@ -22,6 +23,7 @@ export class Clockwork {
   readonly #dispatcher: Dispatcher;
   readonly #settings: ClockworkSettings;
   #timer: NodeJS.Timeout | undefined;
+  #tickedAt = 0;
   #nextDueAt = 0;
   #promoting = false;
   readonly #ending = new Set<string>();
@@ -42,7 +44,9 @@ export class Clockwork {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    if (this.#timer !== undefined) return;
+    this.#tickedAt = this.#context.monotonic();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   stop(): void {
@@ -55,11 +59,22 @@ export class Clockwork {
     if (dueAt < this.#nextDueAt) this.#nextDueAt = dueAt;
   }
 
+  /**
+   * While this process was stopped or busy it read nothing: renewals and reports may be waiting behind this tick. So leases have as
+   * much time left as they had at the last one.
+   */
+  #allowForLateness(): void {
+    const now = this.#context.monotonic();
+    const lateMs = now - this.#tickedAt - TICK_MS;
+    this.#tickedAt = now;
+    if (lateMs > TICK_MS) this.#context.leases.postpone(lateMs);
+  }
+
   #tick(): void {
+    this.#allowForLateness();
     const { leases, monotonic, now } = this.#context;
     if (monotonic() >= this.#storeRestsUntil) {
-      for (const lease of leases.overdue(monotonic()))
-        void this.expire(lease, lease.inFlight, 'its time is over');
+      for (const lease of leases.overdue(monotonic())) void this.#overdue(lease);
       if (now() >= this.#nextDueAt) void this.#promote();
       if (monotonic() >= this.#expiryAt) void this.#expireBatches();
     }
@@ -73,16 +88,28 @@ export class Clockwork {
     return this.#ending.has(task);
   }
 
-  /** Ends a lease. Its worker had begun at most `maybeBegun` of what is left. */
-  async expire(lease: LeaseEntry, maybeBegun: number, why: string): Promise<void> {
+  /** The worker of a lease was not heard of in time. When it is not here with it any more, it has died, or so it must be taken. */
+  async #overdue(lease: LeaseEntry): Promise<void> {
+    const hasDied = this.#context.workers.get(lease.worker)?.leases.has(lease.task) !== true;
+    const how = hasDied ? 'gone' : 'silent';
+    await this.expire(lease, lease.inFlight, `lease lost: worker ${lease.worker} ${how}`, hasDied);
+  }
+
+  /**
+   * Ends a lease. Its worker had begun at most `maybeBegun` of what is left, and may have sent them.
+   * @param hasDied the worker ended without a word: what it was about is suspected
+   */
+  async expire(lease: LeaseEntry, maybeBegun: number, why: string, hasDied: boolean): Promise<void> {
     const { store, leases, batches, now } = this.#context;
     if (this.#ending.has(lease.task) || leases.get(lease.task) !== lease) return;
     this.#ending.add(lease.task);
     try {
       const hold = batches.get(lease.batch)?.record.options.onUnknown === 'HOLD';
-      const moved = await store.expire({ task: lease.task, now: now(), maybeBegun, hold });
-      this.#ended(lease, moved?.marked ?? 0, why);
-      if (moved !== undefined) batches.update(moved.batch, moved.figures);
+      const inquest = hasDied && lease.inFlight > 0 ? inquestOn(this.#context, lease) : undefined;
+      const ended = await store.expire({ task: lease.task, now: now(), maybeBegun, hold, why, inquest });
+      this.#ended(lease, ended?.marked ?? 0, why);
+      takeJudgements(this.#context, lease, ended?.judged);
+      if (ended !== undefined) batches.update(ended.batch, ended.figures);
       this.#dispatcher.pump();
     } catch (error) {
       this.#storeFailed(error, 'the store cannot end a lease, it is tried again');

@@ -1,15 +1,18 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Logger } from '../../logging/index.ts';
 import { parseMailbox } from '../../mail/index.ts';
-import { rangesOf } from '../../protocol/index.ts';
+import { countSeqs, rangesOf, type SeqRanges, splitRanges } from '../../protocol/index.ts';
 import type { ActiveBatch, BatchBook } from '../batches/batch-book.ts';
 import { isExpired } from '../batches/expiry.ts';
 import type { BatchStore } from '../batches/store.ts';
 import type { DkimKeys } from '../dkim-keys.ts';
 import type { RateMeter } from '../rate-meter.ts';
+import type { RelayChoice } from '../relays/choose.ts';
 import type { RelayBook } from '../relays/relay-book.ts';
+import { Examination } from './examination.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { Claim, TaskStore } from './store.ts';
+import type { SuspectBook } from './suspect-book.ts';
 import { taskFrame, wireRelay } from './task-frame.ts';
 import { taskSize } from './task-size.ts';
 import type { WorkerBook, WorkerEntry } from './worker-book.ts';
@@ -26,6 +29,7 @@ export interface DispatchContext {
   readonly workers: WorkerBook;
   readonly relays: RelayBook;
   readonly leases: LeaseBook;
+  readonly suspects: SuspectBook;
   readonly store: TaskStore & Pick<BatchStore, 'getBatch'>;
   /** Recipients settled per second. */
   readonly settled: RateMeter;
@@ -45,6 +49,7 @@ export interface DispatchContext {
  */
 export class Dispatcher {
   readonly #context: DispatchContext;
+  readonly #examination: Examination;
   /** The worker waiting for a claim gives up its slot at once; this is how many claims are under way. */
   #claims = 0;
   #open = true;
@@ -52,6 +57,10 @@ export class Dispatcher {
 
   constructor(context: DispatchContext) {
     this.#context = context;
+    this.#examination = new Examination(context, (worker, batch) => this.#examine(worker, batch));
+    context.batches.onChange((batch) => {
+      if (batch.over) context.suspects.drop(batch.uuid);
+    });
   }
 
   /** No further tasks: the server stops. */
@@ -80,7 +89,9 @@ export class Dispatcher {
   /** One claim for each hungry worker; the end of a claim pumps again, for its next slot. */
   pump(): void {
     const { batches, workers } = this.#context;
-    if (!this.#open || this.#storeFailing || batches.ready() === 0) return;
+    if (!this.#open || this.#storeFailing) return;
+    this.#examination.pump(() => this.ready());
+    if (batches.ready() === 0) return;
     for (const worker of workers.hungry()) this.#serve(worker);
   }
 
@@ -111,29 +122,69 @@ export class Dispatcher {
           workers: workers.working(),
           taskMs: settings.taskMs,
         });
+    this.#lease(worker, batch, choice, count);
+    return true;
+  }
+
+  /** Has a worker that has nothing else try suspects of a batch. */
+  #examine(worker: WorkerEntry, batch: ActiveBatch): string | undefined {
+    const { relays, suspects } = this.#context;
+    const choice = relays.choose(worker.uuid, worker.connections ?? 1, batch.record.options.relays);
+    if (choice === undefined) return undefined;
+    const next = suspects.next(batch.uuid);
+    const aside = choice.probe ? splitRanges(next, 1).first : next;
+    return this.#lease(worker, batch, choice, countSeqs(aside), aside);
+  }
+
+  #lease(
+    worker: WorkerEntry,
+    batch: ActiveBatch,
+    choice: RelayChoice,
+    count: number,
+    aside?: SeqRanges,
+  ): string {
     const task = uuidv7();
+    const { name: relay, probe } = choice;
     worker.slots--;
     worker.leases.add(task);
-    batch.claiming += count;
+    if (aside === undefined) batch.claiming += count;
     batch.served += count;
-    const granted = relays.taskLeased(choice.name, task, worker.uuid, connections, count, choice.probe);
-    void this.#claim({ task, worker, batch, relay: choice.name, count, granted });
-    return true;
+    const granted = this.#context.relays.taskLeased(
+      relay,
+      task,
+      worker.uuid,
+      worker.connections ?? 1,
+      count,
+      probe,
+    );
+    void this.#claim({ task, worker, batch, relay, count, granted, aside });
+    return task;
   }
 
   async #claim(plan: Plan): Promise<void> {
     const { store, relays, batches, now } = this.#context;
-    const { task, worker, batch, relay, count } = plan;
+    const { task, worker, batch, relay, count, aside } = plan;
     this.#claims++;
     let claim: Claim | undefined;
     try {
-      claim = await store.claim({ batch: batch.uuid, task, worker: worker.uuid, relay, count, now: now() });
+      claim = await store.claim({
+        batch: batch.uuid,
+        task,
+        worker: worker.uuid,
+        relay,
+        count,
+        now: now(),
+        aside,
+      });
+      // Those that it did not give were cancelled or sent meanwhile.
+      if (aside !== undefined) this.#context.suspects.taken(batch.uuid, aside);
       this.#storeWorks(true);
     } catch (error) {
       this.#storeWorks(false, error);
     } finally {
       this.#claims--;
-      batch.claiming -= count;
+      if (aside === undefined) batch.claiming -= count;
+      else this.#examination.claimed();
     }
     const got = claim?.recipients.length ?? 0;
     relays.recipientsSettled(relay, count - got);
@@ -158,7 +209,7 @@ export class Dispatcher {
   }
 
   /** A task whose worker has gone meanwhile was never seen by anyone: it is overdue at once, and nothing of it was begun. */
-  #send({ task, worker, batch, relay, granted }: Plan, claim: Claim): void {
+  #send({ task, worker, batch, relay, granted, aside }: Plan, claim: Claim): void {
     const { leases, workers, relays, settings, monotonic, logger } = this.#context;
     const isReached = this.#open && workers.get(worker.uuid) === worker;
     const attempts = new Map<number, number>();
@@ -172,6 +223,7 @@ export class Dispatcher {
       attempts,
       inFlight: isReached ? worker.inFlight : 0,
       deadline: monotonic() + (isReached ? settings.leaseMs : 0),
+      examined: aside !== undefined,
     });
     const relaySettings = relays.settings(relay);
     if (!isReached || relaySettings === undefined) return;
@@ -206,4 +258,6 @@ interface Plan {
   readonly relay: string;
   readonly count: number;
   readonly granted: number | undefined;
+  /** Suspects, to be leased instead of what is pending. */
+  readonly aside: SeqRanges | undefined;
 }

@@ -16,6 +16,8 @@ export interface LeaseEntry {
   remaining: number;
   /** Monotonic ms. */
   deadline: number;
+  /** Its recipients are suspects, and its worker has nothing else. */
+  readonly examined?: boolean;
 }
 
 /** Expired leases that are remembered, so that a late report which speaks for the whole task is understood. */
@@ -65,6 +67,11 @@ export class LeaseBook {
     this.#leases.delete(task);
     this.#past.set(task, lease);
     if (this.#past.size > MAX_PAST) this.#past.delete(this.#past.keys().next().value as string);
+  }
+
+  /** All have so much longer, ms. */
+  postpone(byMs: number): void {
+    for (const lease of this.#leases.values()) lease.deadline += byMs;
   }
 
   /** Leases whose deadline has passed. */

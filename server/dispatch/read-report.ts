@@ -14,7 +14,7 @@ import {
 import type { ResolvedOptions } from '../batches/batch.ts';
 import type { RelayReport } from '../relays/relay-book.ts';
 import { givesUp, retryDelay } from './retry.ts';
-import type { Outcome, Settlement } from './store.ts';
+import { JOURNAL_OPEN, type Outcome, type Settlement } from './store.ts';
 
 /** What is needed to understand a report. */
 export interface ReportContext {
@@ -69,12 +69,17 @@ export function readReport(report: WorkerReport, context: ReportContext): ReadRe
       task: report.TASK_UUID,
       now: context.now,
       sent,
-      outcomes: [...outcomes.values()],
+      outcomes: report.RECOVERED === true ? [...outcomes.values()].map(asJournal) : [...outcomes.values()],
       returned: subtractRanges(report.RETURNED ?? [], named),
       done: report.DONE === true || !partial,
     },
     relay: account.report(report.TASK_UUID),
   };
+}
+
+/** What a journal leaves open was not the relay's doing. */
+function asJournal(outcome: Outcome): Outcome {
+  return outcome.maybeSent === true ? { ...outcome, why: JOURNAL_OPEN } : outcome;
 }
 
 function sentOf(report: WorkerReport, whole: SeqRanges): SeqRanges {

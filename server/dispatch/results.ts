@@ -1,11 +1,12 @@
 import { countSeqs, rangesOf, type SeqRanges, type WorkerReport } from '../../protocol/index.ts';
 import type { Refused } from '../relays/policy-streak.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import { takeJudgements, withSuspicions } from './inquest.ts';
 import type { LeaseEntry } from './lease-book.ts';
 import { handBack } from './lifecycle.ts';
 import { type ReadReport, readReport } from './read-report.ts';
 import { givesUp } from './retry.ts';
-import type { Settled } from './store.ts';
+import { ACCEPTED_TWICE, LINE_CUT, type Settled } from './store.ts';
 import type { WorkerEntry } from './worker-book.ts';
 
 export interface ResultSettings {
@@ -42,7 +43,8 @@ export class Results {
   async take(report: WorkerReport, worker: WorkerEntry | undefined): Promise<void> {
     const lease = this.#context.leases.recall(report.TASK_UUID);
     const read = this.#read(report, lease);
-    const settled = await this.#context.store.settle(read.settlement);
+    const settlement = withSuspicions(this.#context, report, read.settlement, lease);
+    const settled = await this.#context.store.settle(settlement);
     if (settled === undefined) {
       this.#context.logger.warn(
         { task: report.TASK_UUID, worker: worker?.uuid },
@@ -51,6 +53,8 @@ export class Results {
       return;
     }
     this.#log(report, read, settled, lease);
+    if (settlement.cleared !== undefined) this.#context.suspects.cleared(settled.batch, settlement.cleared);
+    if (lease !== undefined) takeJudgements(this.#context, lease, settled.judged);
     let refused: readonly Refused[] = [];
     const wasOpen = lease !== undefined && this.#context.relays.isOpen(lease.relay);
     if (lease !== undefined && settled.applied > 0) {
@@ -161,12 +165,15 @@ export class Results {
     for (const outcome of read.settlement.outcomes) {
       if (outcome.maybeSent !== true) continue;
       logger.warn(
-        { ...where, seq: outcome.seq, now: outcome.state },
-        'the relay may have this mail: it cut the line after the final dot',
+        { ...where, seq: outcome.seq, now: outcome.state, why: outcome.why ?? LINE_CUT },
+        'the relay may have this mail, nobody knows',
       );
     }
     if (settled.secondReports > 0) {
-      logger.warn({ ...where, recipients: settled.secondReports }, 'the relay accepted these mails twice');
+      logger.warn(
+        { ...where, recipients: settled.secondReports, why: ACCEPTED_TWICE },
+        'the relay accepted these mails twice',
+      );
     }
     if (settled.remaining === 0) logger.debug(where, 'task settled');
   }

@@ -58,6 +58,8 @@ export interface Outcome {
 
 /** Why a mail may have arrived: the relay was sent the final dot, and did not answer. */
 export const LINE_CUT = 'line cut after the final dot';
+/** Why a mail may have arrived: the journal of a worker that died says that it was begun, and not how it ended. */
+export const JOURNAL_OPEN = 'journal: begun, no result';
 /** Why a mail is there twice. */
 export const ACCEPTED_TWICE = 'relay accepted twice';
 

@@ -29,6 +29,8 @@ export class WorkerEntry {
   parkedSince = 0;
   leaving = false;
   departing = false;
+  /** It gets nothing but suspects (see examination.ts). */
+  reserved = false;
 
   constructor(uuid: string, alive: WorkerAlive, line: WorkerLine, home: string | undefined, now: number) {
     this.uuid = uuid;
@@ -41,7 +43,7 @@ export class WorkerEntry {
   }
 
   get hungry(): boolean {
-    return this.slots > 0 && !this.leaving && !this.departing;
+    return this.slots > 0 && !this.leaving && !this.departing && !this.reserved;
   }
 
   /** It has nothing to do. */

@@ -110,7 +110,7 @@ export class WorkerSession {
     for (const task of worker.leases) {
       const lease = this.#context.leases.get(task);
       if (lease !== undefined && !held.has(task)) {
-        void this.#clockwork.expire(lease, 0, 'its worker does not have it');
+        void this.#clockwork.expire(lease, 0, `lease lost: worker ${worker.uuid} came back without it`, true);
       }
     }
   }

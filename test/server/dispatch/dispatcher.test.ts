@@ -116,7 +116,7 @@ test('a lease that its report settles while it is being ended is ended once', as
   const { dispatch, lease, task, worker } = await leased();
   dispatch.context.relays.taskLeased('a', 'another', 'w', 5, 3, false);
   const report = dispatch.results.take({ STATUS: 'OK', TASK: 'SEND', TASK_UUID: task.TASK_UUID }, worker);
-  const expiry = dispatch.clockwork.expire(lease, 2, 'test');
+  const expiry = dispatch.clockwork.expire(lease, 2, 'test', false);
   await dispatch.settlements.questions[0]?.answer({ remaining: 0, applied: 10, figures: NOTHING });
   await dispatch.expiries.questions[0]?.answer(undefined);
   await Promise.all([report, expiry]);
@@ -126,8 +126,8 @@ test('a lease that its report settles while it is being ended is ended once', as
 
 test('a lease that is being ended is told so, and is not ended twice', async () => {
   const { dispatch, lease, worker } = await leased();
-  const first = dispatch.clockwork.expire(lease, 2, 'test');
-  const second = dispatch.clockwork.expire(lease, 0, 'test');
+  const first = dispatch.clockwork.expire(lease, 2, 'test', false);
+  const second = dispatch.clockwork.expire(lease, 0, 'test', false);
   expect(dispatch.clockwork.isEnding(lease.task)).toBe(true);
   expect(dispatch.expiries.questions).toHaveLength(1);
   await dispatch.expiries.questions[0]?.answer({ figures: recordOf('b', { pending: 10 }), marked: 2 });
@@ -139,7 +139,7 @@ test('a lease that is being ended is told so, and is not ended twice', async () 
 
 test('a lease that the store cannot end stays, to be tried again', async () => {
   const { dispatch, lease } = await leased();
-  const ending = dispatch.clockwork.expire(lease, 2, 'test');
+  const ending = dispatch.clockwork.expire(lease, 2, 'test', false);
   await dispatch.expiries.questions[0]?.fail();
   await ending;
   expect(dispatch.context.leases.get(lease.task)).toBe(lease);

@@ -8,6 +8,7 @@ import { type DispatchContext, Dispatcher } from '../../../server/dispatch/dispa
 import { LeaseBook } from '../../../server/dispatch/lease-book.ts';
 import { Results } from '../../../server/dispatch/results.ts';
 import type { Claim, ClaimRequest, Expiry, Settlement } from '../../../server/dispatch/store.ts';
+import { SuspectBook } from '../../../server/dispatch/suspect-book.ts';
 import { WorkerBook, WorkerEntry, type WorkerLine } from '../../../server/dispatch/worker-book.ts';
 import { DkimKeys } from '../../../server/dkim-keys.ts';
 import { RateMeter } from '../../../server/rate-meter.ts';
@@ -94,6 +95,7 @@ export class MemoryDispatch {
       workers: new WorkerBook(),
       relays: new RelayBook([RelaySpec.parse(relay)], breaker, createSilentLogger(), now),
       leases: new LeaseBook(),
+      suspects: new SuspectBook(3),
       store: {
         claim: (asked) => this.claims.ask(asked),
         settle: async (asked) => {
