@@ -17,6 +17,12 @@ export interface AppParts {
  */
 export function httpApp(parts: AppParts): Hono {
   const app = new Hono();
+  // The gateway takes these before they come here, unless it is not there yet or not any more: whoever asks may ask again.
+  app.use(async (context, next) => {
+    if (context.req.header('upgrade') === undefined) return next();
+    const error = 'the server is starting or stopping, try again';
+    return context.json({ error }, 503, { 'Retry-After': '1', Connection: 'close' });
+  });
   app.get('/healthz', (context) => context.json({ status: 'ok', version: parts.version }));
   app.get('/readyz', (context) => {
     const { ready, reasons } = parts.readiness();

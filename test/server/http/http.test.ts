@@ -34,6 +34,15 @@ test('readyz says why not', async () => {
   expect((await app.request('/readyz')).status).toBe(200);
 });
 
+test('a WebSocket before the server is ready, or when it stops, is asked to come again', async () => {
+  const app = httpApp({
+    version: '1',
+    readiness: () => ({ ready: false, reasons: ['the server is starting'] }),
+  });
+  const response = await app.request('/', { headers: { Upgrade: 'websocket', Connection: 'Upgrade' } });
+  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+});
+
 test('other paths are not found, and say what is there', async () => {
   const response = await fetch(web((await startTestServer()).url, '/nothing'));
   expect(response.status).toBe(404);
