@@ -34,13 +34,12 @@ export function summary(batch: Batch, seconds: number | undefined): string {
   if (left > 0)
     lines.push(['left', left, counts.deferred > 0 ? `${count(counts.deferred)} deferred` : undefined]);
   if (counts.failed > 0) lines.push(['failed', counts.failed, `mutirao failed ${batch.id}`]);
-  if (counts.unknown > 0) lines.push(['unknown', counts.unknown, `mutirao failed ${batch.id} --unknown`]);
+  if (counts.unknown > 0) lines.push(['unknown', counts.unknown, `mutirao unknown ${batch.id}`]);
   if (counts.suppressed > 0) lines.push(['suppressed', counts.suppressed]);
   if (counts.cancelled > 0) lines.push(['cancelled', counts.cancelled]);
   if (batch.rejected > 0) lines.push(['rejected', batch.rejected, 'rows that are not in the batch']);
   if (batch.duplicates > 0) lines.push(['duplicates', batch.duplicates, 'merged']);
-  if (batch.maybeSent > 0)
-    lines.push(['maybe twice', batch.maybeSent, `mutirao failed ${batch.id} --maybe-sent`]);
+  if (batch.maybeSent > 0) lines.push(['maybe twice', batch.maybeSent, `mutirao duplicates ${batch.id}`]);
   const width = Math.max(...lines.map(([, value]) => count(value).length));
   const time = seconds === undefined ? '' : ` in ${duration(seconds)}`;
   return [

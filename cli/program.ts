@@ -1,10 +1,13 @@
 import { Command } from 'commander';
 import { actCommands } from './commands/act.ts';
+import { duplicatesCommand } from './commands/duplicates.ts';
 import { failedCommand } from './commands/failed.ts';
 import { mountedCommands } from './commands/mounts.ts';
 import { profileCommand } from './commands/profile.ts';
+import { resolveCommand } from './commands/resolve.ts';
 import { statusCommand } from './commands/status.ts';
 import { submitCommand } from './commands/submit.ts';
+import { unknownCommand } from './commands/unknown.ts';
 import { watchCommand } from './commands/watch.ts';
 import { packageVersion } from './version.ts';
 
@@ -30,6 +33,7 @@ export async function createProgram(args: readonly string[]): Promise<Command> {
       program.addCommand(command.helpGroup(heading).copyInheritedSettings(program));
   };
   add('Send:', [submitCommand(), statusCommand(), watchCommand(), failedCommand(), ...actCommands()]);
+  add('Settle doubts:', [unknownCommand(), resolveCommand(), duplicatesCommand()]);
   add('Settings:', [profileCommand()]);
   add('Run:', await mountedCommands(args));
   program.addHelpCommand(

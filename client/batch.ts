@@ -1,4 +1,9 @@
-import type { BatchInfo, RecipientEntry } from '../protocol/index.ts';
+import {
+  type BatchInfo,
+  countSeqs,
+  type PossibleDuplicate as PossibleDuplicateEvent,
+  type RecipientEntry,
+} from '../protocol/index.ts';
 
 /** Numbers of recipients by state; the eight states sum up to `total`. */
 export interface BatchCounts {
@@ -47,6 +52,8 @@ export interface BatchRecipient {
   readonly address: string;
   readonly state: string;
   readonly attempts: number;
+  /** The worker of the last attempt. */
+  readonly worker?: string;
   readonly relay?: string;
   /** The relay's last reply, or what failed where there was none. */
   readonly reply?: string;
@@ -55,6 +62,21 @@ export interface BatchRecipient {
   /** Time of the next one. */
   readonly dueAt?: Date;
   readonly maybeSent: boolean;
+}
+
+/** One event after which mails of a batch may arrive twice. */
+export interface PossibleDuplicate {
+  readonly id: number;
+  /** Numbers of the recipients within the batch, as ranges [from, to]. */
+  readonly seqs: readonly (readonly [from: number, to: number])[];
+  /** How many they are. */
+  readonly recipients: number;
+  /** Task and worker; absent where someone decided. */
+  readonly task?: string;
+  readonly worker?: string;
+  readonly relay?: string;
+  readonly at: Date;
+  readonly why: string;
 }
 
 /** Nothing more will be heard of it, unless someone asks for a retry. A cancelled batch first ends what is being sent. */
@@ -98,11 +120,25 @@ export function recipientOf(entry: RecipientEntry): BatchRecipient {
     address: entry.ADDRESS,
     state: entry.STATE.toLowerCase(),
     attempts: entry.ATTEMPTS,
+    worker: entry.WORKER_UUID,
     relay: entry.RELAY,
     reply: entry.REPLY,
     at: dateOf(entry.AT),
     dueAt: dateOf(entry.DUE_AT),
     maybeSent: entry.MAYBE_SENT,
+  };
+}
+
+export function possibleDuplicateOf(event: PossibleDuplicateEvent): PossibleDuplicate {
+  return {
+    id: event.ID,
+    seqs: event.SEQS,
+    recipients: countSeqs(event.SEQS),
+    task: event.TASK_UUID,
+    worker: event.WORKER_UUID,
+    relay: event.RELAY,
+    at: new Date(event.AT),
+    why: event.WHY,
   };
 }
 

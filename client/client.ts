@@ -1,8 +1,23 @@
 import type { z } from 'zod';
-import { BatchAck, BatchesAck, ListAck, type ListRecipients, ServerAck } from '../protocol/index.ts';
+import {
+  BatchAck,
+  BatchesAck,
+  ListAck,
+  type ListRecipients,
+  PossibleDuplicatesAck,
+  rangesOf,
+  ServerAck,
+} from '../protocol/index.ts';
 import { serverUrl } from './address.ts';
 import { pause, pauseMs } from './backoff.ts';
-import { type Batch, type BatchRecipient, batchOf, recipientOf } from './batch.ts';
+import {
+  type Batch,
+  type BatchRecipient,
+  batchOf,
+  type PossibleDuplicate,
+  possibleDuplicateOf,
+  recipientOf,
+} from './batch.ts';
 import { ClientClosedError, ConnectionLostError, MutiraoError } from './errors.ts';
 import { Link, type LinkOptions, type Question } from './link.ts';
 import { isRepeatable, type RowSource, rowsOf } from './recipients.ts';
@@ -16,6 +31,8 @@ const ASK_ATTEMPTS = 3;
 const UPLOAD_ATTEMPTS = 5;
 /** Recipients in one page of a list: about 3 MB when all the replies are long. */
 const PAGE_RECIPIENTS = 1_000;
+/** Events in one page of possible duplicates. */
+const PAGE_EVENTS = 100;
 
 export interface ConnectOptions {
   /** `ws://127.0.0.1:8765`, `wss://…`, or `host:port`. */
@@ -37,6 +54,9 @@ export interface SubmitOptions extends UploadListener {
 
 /** The states that `list` can ask for. */
 export type ListedState = 'failed' | 'deferred' | 'unknown' | 'maybe-sent';
+
+/** What becomes of recipients of which nobody knows whether they arrived: taken for sent, or sent again. */
+export type Decision = 'sent' | 'retry';
 
 /** What a request on a batch has changed. */
 export interface Changed {
@@ -129,10 +149,14 @@ export class MutiraoClient implements AsyncDisposable {
     return (await this.#ask({ CLIENT: 'BATCHES', LIMIT: limit }, BatchesAck)).BATCHES.map(batchOf);
   }
 
-  /** Recipients of a batch in one state, in order of submission, read page by page. */
-  async *list(batch: string, state: ListedState): AsyncGenerator<BatchRecipient, void, undefined> {
+  /** Recipients of a batch in one state with seq > `after`, in order of submission, read page by page. */
+  async *list(
+    batch: string,
+    state: ListedState,
+    options: { readonly after?: number } = {},
+  ): AsyncGenerator<BatchRecipient, void, undefined> {
     const wanted = state.toUpperCase().replace('-', '_') as ListRecipients['STATE'];
-    let after = -1;
+    let after = options.after ?? -1;
     for (;;) {
       const question = {
         CLIENT: 'LIST',
@@ -172,6 +196,30 @@ export class MutiraoClient implements AsyncDisposable {
   /** Sends the failed recipients of a batch again, and only those. */
   async retry(batch: string): Promise<Changed> {
     return this.#act('RETRY', batch);
+  }
+
+  /**
+   * Says what became of recipients that are unknown: taken for sent, or sent again, so that they may get it twice.
+   * @param seqs their numbers within the batch; all that are unknown unless given. Those that are not unknown stay as they are.
+   */
+  async resolve(batch: string, decision: Decision, seqs?: Iterable<number>): Promise<Changed> {
+    const DECISION = decision.toUpperCase();
+    const some = seqs === undefined ? {} : { SEQS: rangesOf(seqs) };
+    const ack = await this.#ask({ CLIENT: 'RESOLVE', BATCH_UUID: batch, DECISION, ...some }, BatchAck);
+    return { batch: batchOf(ack.BATCH), changed: ack.CHANGED ?? 0 };
+  }
+
+  /** The events after which mails of a batch may arrive twice, oldest first, read page by page. */
+  async *possibleDuplicates(batch: string): AsyncGenerator<PossibleDuplicate, void, undefined> {
+    let after = 0;
+    for (;;) {
+      const question = { CLIENT: 'POSSIBLE_DUPLICATES', BATCH_UUID: batch, AFTER: after, LIMIT: PAGE_EVENTS };
+      const page = await this.#ask(question, PossibleDuplicatesAck);
+      for (const event of page.EVENTS) yield possibleDuplicateOf(event);
+      const last = page.EVENTS.at(-1);
+      if (!page.MORE || last === undefined) return;
+      after = last.ID;
+    }
   }
 
   /** The server's own account of itself: load, workers, relays, peers, loans. */

@@ -6,11 +6,13 @@ export {
   type BatchRecipient,
   type BatchState,
   isOver,
+  type PossibleDuplicate,
 } from './batch.ts';
 export {
   type Changed,
   type ConnectOptions,
   connect,
+  type Decision,
   type ListedState,
   MutiraoClient,
   type SubmitOptions,

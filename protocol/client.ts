@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Identifier, Token, Version } from './common.ts';
+import { Identifier, SeqRangesSchema, Token, Version } from './common.ts';
 import { MAX_ADDRESS_CHARS, MAX_CHUNK_RECIPIENTS } from './limits.ts';
 import { Message } from './worker.ts';
 
@@ -89,6 +89,25 @@ export const ResumeAll = z.object({ CLIENT: z.literal('RESUME_ALL'), ...request 
 export const Cancel = z.object({ CLIENT: z.literal('CANCEL'), ...onBatch });
 /** Sends the failed recipients of a batch again, and only those. */
 export const Retry = z.object({ CLIENT: z.literal('RETRY'), ...onBatch });
+/**
+ * Says what became of recipients of which nobody knows whether they arrived. SENT: they are taken for sent. RETRY: they are
+ * sent again, and may arrive twice. Those that are not unknown stay as they are; CHANGED tells how many were.
+ */
+export const Resolve = z.object({
+  CLIENT: z.literal('RESOLVE'),
+  ...onBatch,
+  DECISION: z.enum(['SENT', 'RETRY']),
+  SEQS: SeqRangesSchema.optional().describe('only these, as ranges of SEQ; absent: all that are unknown'),
+});
+export type Resolve = z.infer<typeof Resolve>;
+/** The events after which recipients of a batch may get the same mail twice, in order of ID, page by page. */
+export const ListPossibleDuplicates = z.object({
+  CLIENT: z.literal('POSSIBLE_DUPLICATES'),
+  ...onBatch,
+  AFTER: z.int().nonnegative().optional().describe('last ID of the page before'),
+  LIMIT: z.int().min(1).max(1_000).optional(),
+});
+export type ListPossibleDuplicates = z.infer<typeof ListPossibleDuplicates>;
 /** The state of one batch. */
 export const GetBatch = z.object({ CLIENT: z.literal('BATCH'), ...onBatch });
 /** The newest batches, newest first. */
@@ -176,6 +195,7 @@ export const RecipientEntry = z.object({
   ADDRESS: z.string(),
   STATE: z.string(),
   ATTEMPTS: z.int(),
+  WORKER_UUID: z.string().optional().describe('the worker of the last attempt'),
   RELAY: z.string().optional(),
   REPLY: z.string().optional(),
   AT: z.string().optional(),
@@ -187,6 +207,24 @@ export type RecipientEntry = z.infer<typeof RecipientEntry>;
 export const ListAck = z.object({
   ...answer,
   RECIPIENTS: z.array(RecipientEntry),
+  MORE: z.boolean(),
+});
+
+/** One event after which mails may arrive twice. TASK_UUID and WORKER_UUID are absent where someone decided. */
+export const PossibleDuplicate = z.object({
+  ID: z.int(),
+  SEQS: SeqRangesSchema,
+  TASK_UUID: z.string().optional(),
+  WORKER_UUID: z.string().optional(),
+  RELAY: z.string().optional(),
+  AT: z.string(),
+  WHY: z.string(),
+});
+export type PossibleDuplicate = z.infer<typeof PossibleDuplicate>;
+
+export const PossibleDuplicatesAck = z.object({
+  ...answer,
+  EVENTS: z.array(PossibleDuplicate),
   MORE: z.boolean(),
 });
 
@@ -206,6 +244,8 @@ export const ClientRequest = z.discriminatedUnion('CLIENT', [
   ResumeAll,
   Cancel,
   Retry,
+  Resolve,
+  ListPossibleDuplicates,
   GetBatch,
   ListBatches,
   GetServer,
@@ -220,5 +260,6 @@ export type ServerToClient =
   | z.infer<typeof BatchesAck>
   | z.infer<typeof ServerAck>
   | z.infer<typeof ListAck>
+  | z.infer<typeof PossibleDuplicatesAck>
   | z.infer<typeof Progress>
   | import('./common.ts').Nack;

@@ -1,10 +1,17 @@
 import type { Logger } from '../../logging/index.ts';
-import type { Submit } from '../../protocol/index.ts';
+import type { SeqRanges, Submit } from '../../protocol/index.ts';
 import type { BatchFigures, BatchRecord, ResolvedOptions } from './batch.ts';
 import type { BatchBook } from './batch-book.ts';
 import { isExpired } from './expiry.ts';
 import { RequestError } from './request-error.ts';
-import type { BatchStore, ListedState, RecipientDetail } from './store.ts';
+import {
+  type BatchStore,
+  type Decision,
+  type ListedState,
+  type PossibleDuplicate,
+  RESOLVED_BY_HAND,
+  type RecipientDetail,
+} from './store.ts';
 import { type Committed, Submission } from './submission.ts';
 import type { Watchers } from './watchers.ts';
 
@@ -109,6 +116,44 @@ export class Batches {
     if (action === 'PAUSE' || action === 'CANCEL') this.#context.handBack(uuid);
     else this.#context.wake();
     return changed === undefined ? { record } : { record, changed };
+  }
+
+  /**
+   * Carries out what someone has decided about unknown recipients, all or those among `seqs`.
+   * @throws RequestError UNKNOWN_BATCH; WRONG_STATE, EXPIRED: nothing of the batch is sent any more
+   */
+  async resolve(
+    uuid: string,
+    decision: Decision,
+    seqs: SeqRanges | undefined,
+  ): Promise<{ record: BatchRecord; changed: number }> {
+    const { store, now, logger, wake } = this.#context;
+    const before = await this.get(uuid);
+    if (decision === 'RETRY') this.#mayAct('RETRY', before);
+    const resolved = await store.resolveUnknown(uuid, decision, seqs, now());
+    const record = this.#changed(before, resolved?.figures);
+    const changed = resolved?.changed ?? 0;
+    const { state } = record;
+    if (decision === 'SENT')
+      logger.info({ batch: uuid, state, changed }, 'unknown mails are taken for sent by decision');
+    else if (changed > 0) {
+      logger.warn(
+        { batch: uuid, state, changed, why: RESOLVED_BY_HAND },
+        'unknown mails are sent again and may arrive twice',
+      );
+    }
+    wake();
+    return { record, changed };
+  }
+
+  /** @throws RequestError UNKNOWN_BATCH */
+  async possibleDuplicates(
+    uuid: string,
+    after: number,
+    limit: number,
+  ): Promise<readonly PossibleDuplicate[]> {
+    await this.get(uuid);
+    return this.#context.store.possibleDuplicates(uuid, after, limit);
   }
 
   /** Goes on with every paused batch that has not expired. @returns those */

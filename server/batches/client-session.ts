@@ -1,5 +1,6 @@
 import {
   type ClientRequest,
+  type ListPossibleDuplicates,
   type ListRecipients,
   nackOf,
   type ServerToClient,
@@ -17,6 +18,8 @@ import type { Submission } from './submission.ts';
 const LIST_LIMIT = 1_000;
 /** Batches of a BATCHES where the client names no number. */
 const BATCHES_LIMIT = 20;
+/** Events of a POSSIBLE_DUPLICATES where the client names no number. */
+const EVENTS_LIMIT = 100;
 
 export interface ClientLine {
   send(message: ServerToClient): void;
@@ -116,6 +119,13 @@ export class ClientSession {
         const records = await this.#batches.list(request.LIMIT ?? BATCHES_LIMIT);
         return { ...ack, BATCHES: records.map((record) => this.#info(record)) };
       }
+      case 'RESOLVE': {
+        const { BATCH_UUID, DECISION, SEQS } = request;
+        const { record, changed } = await this.#batches.resolve(BATCH_UUID, DECISION, SEQS);
+        return { ...ack, BATCH: this.#info(record), CHANGED: changed };
+      }
+      case 'POSSIBLE_DUPLICATES':
+        return { ...ack, ...(await this.#possibleDuplicates(request)) };
       case 'LIST':
         return { ...ack, ...(await this.#list(request)) };
       case 'SERVER':
@@ -180,11 +190,29 @@ export class ClientSession {
         ADDRESS: row.address,
         STATE: row.state,
         ATTEMPTS: row.attempts,
+        ...(row.worker === undefined ? {} : { WORKER_UUID: row.worker }),
         ...(row.relay === undefined ? {} : { RELAY: row.relay }),
         ...(row.reply === undefined ? {} : { REPLY: row.reply }),
         ...(row.at === undefined ? {} : { AT: new Date(row.at).toISOString() }),
         ...(row.dueAt === undefined ? {} : { DUE_AT: new Date(row.dueAt).toISOString() }),
         MAYBE_SENT: row.maybeSent,
+      })),
+    };
+  }
+
+  async #possibleDuplicates({ BATCH_UUID, AFTER, LIMIT }: ListPossibleDuplicates) {
+    const limit = LIMIT ?? EVENTS_LIMIT;
+    const events = await this.#batches.possibleDuplicates(BATCH_UUID, AFTER ?? 0, limit + 1);
+    return {
+      MORE: events.length > limit,
+      EVENTS: events.slice(0, limit).map(({ id, seqs, task, worker, relay, at, why }) => ({
+        ID: id,
+        SEQS: seqs.map(([from, to]): [number, number] => [from, to]),
+        ...(task === undefined ? {} : { TASK_UUID: task }),
+        ...(worker === undefined ? {} : { WORKER_UUID: worker }),
+        ...(relay === undefined ? {} : { RELAY: relay }),
+        AT: new Date(at).toISOString(),
+        WHY: why,
       })),
     };
   }
