@@ -12,7 +12,7 @@ const MAX_QUEUED = 100_000;
 /** A store of which nothing was asked for this long since it failed is no longer said to fail, ms: nobody knows. */
 const FAILING_FOR_MS = 30_000;
 
-/** While the disk is full, room is made in this time once, ms: it reads the whole log. */
+/** While the disk is full and stays so, room is made in this time once, ms: it reads the whole log. */
 const MAKE_ROOM_EVERY_MS = 10_000;
 
 /** How long a slow commit is told of, ms. */
@@ -195,6 +195,8 @@ export class GroupCommit {
   #recovered(): void {
     this.#failedAt = Number.NEGATIVE_INFINITY;
     this.#makeRoom();
+    // It helped: on a disk that is merely small it is done again as soon as the log has filled it.
+    this.#madeRoomAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Copies the write-ahead log into the file and cuts it off. Where that fails too, nothing is worse than before. */
