@@ -15,6 +15,8 @@ export interface Healing {
   readonly seconds: number;
   /** What was not well in the end. */
   readonly problems: readonly string[];
+  /** Loans that the servers have made, by their ledgers. */
+  readonly loans: number;
 }
 
 export interface Patients {
@@ -30,26 +32,31 @@ export async function untilHealed(patients: Patients): Promise<Healing> {
   const startedAt = performance.now();
   let wellSince: number | undefined;
   for (let looks = 0; ; ) {
-    const problems = await complaints(patients);
+    const { problems, loans } = await examine(patients);
     const now = performance.now();
     if (problems.length === 0) {
       wellSince ??= now;
-      if (++looks >= LOOKS) return { seconds: (wellSince - startedAt) / 1000, problems };
+      if (++looks >= LOOKS) return { seconds: (wellSince - startedAt) / 1000, problems, loans };
     } else {
       looks = 0;
       wellSince = undefined;
-      if (now - startedAt > patients.withinMs) return { seconds: (now - startedAt) / 1000, problems };
+      if (now - startedAt > patients.withinMs) return { seconds: (now - startedAt) / 1000, problems, loans };
     }
     await sleep(LOOK_EVERY_MS);
   }
 }
 
-async function complaints({ clients, submittings, workersOf }: Patients): Promise<string[]> {
+async function examine({
+  clients,
+  submittings,
+  workersOf,
+}: Patients): Promise<Pick<Healing, 'problems' | 'loans'>> {
   const states = await Promise.all(clients.map((client) => within(observe(client))));
-  return [
+  const problems = [
     ...states.flatMap((state, server) => aboutServer(state, server, workersOf(server))),
     ...(await Promise.all(submittings.map((submitting) => aboutBatch(submitting, clients)))).flat(),
   ];
+  return { problems, loans: states.reduce((sum, state) => sum + (state?.mesh.totals.made ?? 0), 0) };
 }
 
 function aboutServer(state: ServerState | undefined, server: number, workers: number): string[] {

@@ -31,6 +31,7 @@ function tell(outcome: Outcome, view: View): void {
     ['duplicates', outcome.duplicates, `${outcome.unexplainedDuplicates} of them unexplained`],
     ['in flight', outcome.inFlightAtKills, 'when a worker or a relay was killed'],
     ['', outcome.inFlightAtFreezes, 'when a worker was stopped'],
+    ['loans', outcome.loans, 'made by the servers to each other'],
     ['healed after', outcome.healSeconds, 's'],
   ];
   view.line('\nThe relays have, and the stores say:');

@@ -26,6 +26,7 @@ export interface Outcome extends Verdict {
   readonly recipients: number;
   readonly inFlightAtKills: number;
   readonly inFlightAtFreezes: number;
+  readonly loans: number;
   readonly healSeconds: number;
 }
 
@@ -197,6 +198,7 @@ export class Run {
       recipients: this.#options.recipients,
       inFlightAtKills,
       inFlightAtFreezes,
+      loans: healing.loans,
       healSeconds: Math.round(healing.seconds * 10) / 10,
       violations: [...this.#problems, ...notHealed, ...verdict.violations],
     };

@@ -13,8 +13,8 @@ export interface StoredBatch {
   readonly unknown: ReadonlySet<number>;
   /** Neither sent, nor failed, nor unknown: more than none in a batch that is not over. */
   readonly unfinished: number;
-  /** Those of which the store says that more than one copy may be out. */
-  readonly explained: ReadonlySet<number>;
+  /** How many copies beyond the first may be out, as the store's rows say: one for each event that may have made one. */
+  readonly possibleDuplicates: ReadonlyMap<number, number>;
 }
 
 const PAGE = 1_000;
@@ -30,13 +30,12 @@ export async function readStore(store: Store): Promise<StoredBatch[]> {
       const { problems } = await store.audit(uuid);
       const failed = await list(store, uuid, 'FAILED');
       const unknown = await list(store, uuid, 'UNKNOWN');
-      const explained = await list(store, uuid, 'MAYBE_SENT');
+      const possibleDuplicates = await countPossibleDuplicates(store, uuid);
       const { total, sent } = counts;
       batches.push({
-        ...{ id: uuid, total, sent, problems, failed },
+        ...{ id: uuid, total, sent, problems, failed, possibleDuplicates },
         unknown: new Set(unknown.keys()),
         unfinished: total - sent - failed.size - unknown.size,
-        explained: new Set([...explained.keys(), ...unknown.keys()]),
       });
     }
     return batches;
@@ -53,5 +52,19 @@ async function list(store: Store, uuid: string, state: ListedState): Promise<Map
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return addresses;
     after = last.seq;
+  }
+}
+
+async function countPossibleDuplicates(store: Store, uuid: string): Promise<Map<number, number>> {
+  const counts = new Map<number, number>();
+  for (let after = 0; ; ) {
+    const page = await store.possibleDuplicates(uuid, after, PAGE);
+    for (const { seqs } of page) {
+      for (const [from, to] of seqs)
+        for (let seq = from; seq <= to; seq++) counts.set(seq, (counts.get(seq) ?? 0) + 1);
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return counts;
+    after = last.id;
   }
 }

@@ -25,7 +25,7 @@ export interface Verdict {
   readonly lost: number;
   /** Copies beyond the first of a mail. */
   readonly duplicates: number;
-  /** Of those, copies of mails whose store knows nothing of a second one. */
+  /** Of those, copies for which the mail's store has no row that tells how they may have come about. */
   readonly unexplainedDuplicates: number;
   /** Every rule that was broken, for people. */
   readonly violations: readonly string[];
@@ -60,16 +60,20 @@ export function judge({ acknowledged, stored, copies, messageId, isRefused }: Ev
     for (let seq = 0; seq < total; seq++) {
       const message = messageId(id, seq);
       const count = copies.get(message) ?? 0;
-      const isExplained = batch.explained.has(seq);
+      const possible = batch.possibleDuplicates.get(seq) ?? 0;
       const failedAddress = batch.failed.get(seq);
       known.add(message);
       duplicates += Math.max(0, count - 1);
-      if (count > 1 && !isExplained) {
-        unexplained += count - 1;
-        found.add('a mail is out more than once, and its store does not know', `${message}: ${count} copies`);
+      if (count - 1 > possible) {
+        unexplained += count - 1 - possible;
+        found.add(
+          'a mail is out more often than its store knows',
+          `${message}: ${count} copies, ${possible} possible duplicates`,
+        );
       }
       if (failedAddress !== undefined) {
-        if (count > 0 && !isExplained) found.add('a mail is out, and its store says that it failed', message);
+        if (count > 0 && possible === 0)
+          found.add('a mail is out, and its store says that it failed', message);
         if (count === 0 && !isRefused(failedAddress)) {
           lost++;
           found.add('a recipient failed whom no relay refuses', `${message} to ${failedAddress}`);

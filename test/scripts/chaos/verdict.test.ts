@@ -8,7 +8,7 @@ const TOTAL = 10;
 function batch(some: Partial<StoredBatch> = {}): StoredBatch {
   return {
     ...{ id: 'a', total: TOTAL, sent: TOTAL, problems: [], unfinished: 0 },
-    ...{ failed: new Map(), unknown: new Set(), explained: new Set() },
+    ...{ failed: new Map(), unknown: new Set(), possibleDuplicates: new Map() },
     ...some,
   };
 }
@@ -37,8 +37,16 @@ describe('the verdict', () => {
   });
 
   it('takes a duplicate as explained when its store knows', () => {
-    const known = judged({ stored: [batch({ explained: new Set([3]) })], copies: copies({ 3: 3 }) });
+    const known = judged({
+      stored: [batch({ possibleDuplicates: new Map([[3, 2]]) })],
+      copies: copies({ 3: 3 }),
+    });
     expect(known).toMatchObject({ duplicates: 2, unexplainedDuplicates: 0, violations: [] });
+    const half = judged({
+      stored: [batch({ possibleDuplicates: new Map([[3, 1]]) })],
+      copies: copies({ 3: 3 }),
+    });
+    expect(half).toMatchObject({ duplicates: 2, unexplainedDuplicates: 1 });
     const unknown = judged({ copies: copies({ 3: 3 }) });
     expect(unknown).toMatchObject({ duplicates: 2, unexplainedDuplicates: 2 });
     expect(unknown.violations).toEqual([expect.stringContaining('a.3: 3 copies')]);
@@ -68,12 +76,12 @@ describe('the verdict', () => {
   it('does not take a failure for one whose mail is out, unless the store says that it may be', () => {
     const failed = new Map([[1, 'person1@x']]);
     expect(judged({ stored: [batch({ sent: 9, failed })] }).violations).toHaveLength(1);
-    const explained = new Set([1]);
-    expect(judged({ stored: [batch({ sent: 9, failed, explained })] }).violations).toEqual([]);
+    const possibleDuplicates = new Map([[1, 1]]);
+    expect(judged({ stored: [batch({ sent: 9, failed, possibleDuplicates })] }).violations).toEqual([]);
   });
 
   it('counts neither copy of what is unknown as lost or unexplained', () => {
-    const stored = [batch({ sent: 8, unknown: new Set([1, 2]), explained: new Set([1, 2]) })];
+    const stored = [batch({ sent: 8, unknown: new Set([1, 2]) })];
     expect(judged({ stored, copies: copies({ 1: 0 }) })).toMatchObject({
       unknown: 2,
       lost: 0,
