@@ -5,7 +5,19 @@ import { createProgram } from '../../cli/program.ts';
 import { BATCH, batchInfo } from '../client/scripted-server.ts';
 import { Mutirao, run, scriptedServer, tempFolder } from './mutirao.ts';
 
-const OWN = ['submit', 'status', 'watch', 'failed', 'pause', 'resume', 'cancel', 'retry'];
+const OWN = [
+  'submit',
+  'status',
+  'watch',
+  'failed',
+  'pause',
+  'resume',
+  'cancel',
+  'retry',
+  'unknown',
+  'resolve',
+  'duplicates',
+];
 
 const info = batchInfo(
   { NAME: 'January', STATE: 'PAUSED', WAITING: 'paused' },
