@@ -8,5 +8,7 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED) {
   );
   process.exitCode = 1;
 } else {
+  const { useSmallHeap } = await import('../dist/config/small-heap.js');
+  if (['server', 'worker'].includes(process.argv[2])) useSmallHeap();
   await import('../dist/cli/main.js');
 }

@@ -1,4 +1,8 @@
-import { serverCommand } from './command.ts';
+import { useSmallHeap } from '../config/small-heap.ts';
+
+useSmallHeap();
+
+const { serverCommand } = await import('./command.ts');
 
 try {
   await serverCommand().name('server').parseAsync();

@@ -1,4 +1,8 @@
-import { workerCommand } from './command.ts';
+import { useSmallHeap } from '../config/small-heap.ts';
+
+useSmallHeap();
+
+const { workerCommand } = await import('./command.ts');
 
 try {
   await workerCommand().name('worker').parseAsync();
