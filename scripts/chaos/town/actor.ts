@@ -1,5 +1,20 @@
 import type { Process } from '../../support/process.ts';
 
+/** A part of the town that can be killed and started again, stopped and continued. */
+export interface Victim {
+  readonly name: string;
+  readonly isRunning: boolean;
+  /** Resolves when it can be reached. @throws when it ends before */
+  start(): Promise<void>;
+  kill(): Promise<void>;
+  freeze(): void;
+  thaw(): void;
+  /** Ends it as an operator would. @returns what is wrong with how it ended; undefined: nothing */
+  stop(): Promise<string | undefined>;
+  /** What is wrong when it ended by itself; asking makes it down, so that it can be started again. */
+  crash(): string | undefined;
+}
+
 export interface ActorOptions {
   readonly name: string;
   /** Begins the process. */
@@ -12,16 +27,15 @@ export interface ActorOptions {
 export const START_WITHIN_MS = 30_000;
 
 /**
- * A part of the town: a process that is killed and started again, stopped and continued.
+ * A process of ours.
  * States: down → (launch) running ⇄ frozen → (kill, stop) down. Running includes starting: it can be killed before it is ready.
  * One that is down without having been told so has crashed.
  */
-export class Actor {
+export class Actor implements Victim {
   readonly name: string;
   readonly #options: ActorOptions;
   #state: 'down' | 'running' | 'frozen' = 'down';
   #process: Process | undefined;
-  #starts = 0;
 
   constructor(options: ActorOptions) {
     this.name = options.name;
@@ -32,16 +46,9 @@ export class Actor {
     return this.#state === 'running' && this.#process?.isOver === false;
   }
 
-  /** How often it was launched. */
-  get starts(): number {
-    return this.#starts;
-  }
-
-  /** Launches it. Resolves when it is ready. @throws when it ends before, by itself or because it was killed */
   async start(): Promise<void> {
     if (this.#state !== 'down') return;
     this.#state = 'running';
-    this.#starts++;
     this.#process = this.#options.launch();
     await this.#options.ready(this.#process);
   }
@@ -63,7 +70,6 @@ export class Actor {
     this.#process?.signal('SIGCONT');
   }
 
-  /** Ends it as an operator would. @returns what is wrong with how it ended; undefined: nothing */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<string | undefined> {
     const process = this.#process;
     if (this.#state === 'down' || process === undefined) return undefined;
@@ -75,7 +81,6 @@ export class Actor {
       : `${this.name} was told to stop and ended with ${how}: ${lastWords(process)}`;
   }
 
-  /** What is wrong when it ended by itself; asking makes it down, so that it can be started again. */
   crash(): string | undefined {
     const process = this.#process;
     if (this.#state === 'down' || process?.isOver !== true) return undefined;

@@ -1,11 +1,11 @@
 import { openSqliteStore, type Store } from '../../../server/store/index.ts';
 import type { StoreKind } from '../options.ts';
-import type { Actor } from './actor.ts';
+import type { Victim } from './actor.ts';
 
 /** Where the servers of a town keep what they know. */
 export interface Database {
   /** The process that is killed and started again; absent: there is none. */
-  readonly actor?: Actor;
+  readonly actor?: Victim;
   readonly port?: number;
   start(): Promise<void>;
   /** Flags of a server. `port`: where it reaches the database, when that is a process. */
@@ -24,7 +24,7 @@ export class OwnFiles implements Database {
   }
 
   stores(dataFolders: readonly string[]): readonly Store[] {
-    return dataFolders.map((folder) => openSqliteStore({ folder: folder }));
+    return dataFolders.map((folder) => openSqliteStore({ folder }));
   }
 
   async stop(): Promise<void> {}

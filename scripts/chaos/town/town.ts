@@ -4,7 +4,7 @@ import { Process } from '../../support/process.ts';
 import type { Link, Part } from '../menu.ts';
 import { RelayLine, type RelayWeather } from '../network/relay-line.ts';
 import { TcpProxy } from '../network/tcp-proxy.ts';
-import { Actor, START_WITHIN_MS } from './actor.ts';
+import { Actor, START_WITHIN_MS, type Victim } from './actor.ts';
 import type { Database } from './database.ts';
 import { steadyPorts } from './ports.ts';
 
@@ -46,7 +46,7 @@ interface RelayLink {
  * server advertises is the proxy for its peers, which borrowed workers use as well.
  */
 export class Town {
-  readonly actors: Readonly<Record<Part, readonly Actor[]>>;
+  readonly actors: Readonly<Record<Part, readonly Victim[]>>;
   readonly #options: TownOptions;
   readonly #clients: readonly TcpProxy[];
   readonly #homes: readonly TcpProxy[];
