@@ -188,8 +188,9 @@ class Worker implements RunningWorker, Traveller {
 
   stop(): Promise<void> {
     if (this.#stopping === undefined) this.#stopping = this.#drain();
-    else {
+    else if (!this.#isInHurry) {
       this.#isInHurry = true;
+      this.#logger.info({}, 'worker hurries, what is in flight is told as far as it got');
       this.#hurry?.();
     }
     return this.#stopping;
@@ -280,6 +281,10 @@ class Worker implements RunningWorker, Traveller {
     if (this.#journey.isUp) await setTimeoutPromise(crossing);
     const isClear = await this.#untilClear(this.#isInHurry ? 0 : this.#drainMs - crossing);
     if (!isClear) {
+      if (!this.#isInHurry) {
+        const { tasks } = this.#runner.snapshot();
+        this.#logger.warn({ tasks }, 'the time to stop is over, what is in flight is told as far as it got');
+      }
       await this.#runner.close('now');
       if (this.#journey.isUp) await this.#untilClear(LAST_WORDS_MS);
     } else await this.#runner.close('orderly');

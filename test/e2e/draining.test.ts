@@ -57,6 +57,7 @@ describe('a worker told to stop', { timeout: 60_000 }, () => {
   test('waits no longer than --drain, and tells how far each mail got', async () => {
     const { town, worker, batch } = await onTheLine('hang', { worker: ['--drain', '2s'] });
     expect(await timed(worker.stop('SIGTERM', 30_000))).toBeLessThan(2_000 + AT_ONCE_MS);
+    expect(has(worker, /^the time to stop is over/)).toBe(true);
     await expectMarked(town, batch);
   });
 
@@ -65,6 +66,7 @@ describe('a worker told to stop', { timeout: 60_000 }, () => {
     worker.signal('SIGTERM');
     await worker.logged('worker stops');
     expect(await timed(worker.stop('SIGTERM', 30_000))).toBeLessThan(AT_ONCE_MS);
+    expect(has(worker, /^worker hurries/)).toBe(true);
     await expectMarked(town, batch);
   });
 });
