@@ -34,14 +34,14 @@ export class Examination {
 
   /** Call it whenever work or workers may be there: it does nothing when nobody is suspected. */
   pump(ready: () => number): void {
-    const { suspects } = this.#context;
-    if (suspects.isEmpty && this.#worker === undefined) return;
+    if (this.#context.suspects.isEmpty && this.#worker === undefined) return;
     this.#release();
-    const batch = this.#batch();
-    if (this.#task !== undefined || batch === undefined) return;
+    if (this.#task !== undefined) return;
     this.#worker ??= this.#reserve(ready);
     const worker = this.#worker;
     if (worker === undefined || worker.leases.size > 0 || worker.slots === 0) return;
+    const batch = this.#batchFor(worker);
+    if (batch === undefined) return;
     this.#task = this.#lease(worker, batch);
     this.#claiming = this.#task !== undefined;
   }
@@ -53,30 +53,33 @@ export class Examination {
     const { workers, leases } = this.#context;
     const isOut = this.#task !== undefined && leases.get(this.#task) !== undefined;
     const isThere = workers.get(worker.uuid) === worker && !worker.leaving && !worker.departing;
-    const isWanted = this.#task === undefined && isThere && this.#batch() !== undefined;
+    const isWanted = this.#task === undefined && isThere && this.#batchFor(worker) !== undefined;
     if (isOut || isWanted) return;
     worker.reserved = false;
     this.#worker = undefined;
     this.#task = undefined;
   }
 
+  /** Own workers go before borrowed ones. */
   #reserve(ready: () => number): WorkerEntry | undefined {
-    const { workers } = this.#context;
+    const { workers, suspects } = this.#context;
+    if (suspects.waiting().length === 0) return undefined;
     if (!mayExamine({ workers: workers.working(), ready: ready() })) return undefined;
-    const hungry = workers.hungry();
+    const hungry = workers.hungry().filter((worker) => this.#batchFor(worker) !== undefined);
     const worker = hungry.find(({ home }) => home === undefined) ?? hungry[0];
     if (worker !== undefined) worker.reserved = true;
     return worker;
   }
 
-  /** The first batch whose suspects could be tried now. */
-  #batch(): ActiveBatch | undefined {
+  /** The first batch whose suspects this worker could try now. */
+  #batchFor(worker: WorkerEntry): ActiveBatch | undefined {
     const { suspects, batches, relays, now } = this.#context;
     for (const uuid of suspects.waiting()) {
       const batch = batches.get(uuid);
       if (batch === undefined || batch.figures.state !== 'RUNNING') continue;
       const { options } = batch.record;
-      if (!isExpired(options, now()) && relays.available(options.relays)) return batch;
+      if (isExpired(options, now())) continue;
+      if (relays.choose(worker.uuid, worker.connections ?? 1, options.relays) !== undefined) return batch;
     }
     return undefined;
   }

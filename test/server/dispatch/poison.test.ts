@@ -153,6 +153,11 @@ test('one that was the only suspect of many deaths is still tried apart before i
   ]);
 });
 
+test('one that was given up and is tried again by hand is tried apart once more when a worker dies', () => {
+  const before = (): Suspicion => ({ deaths: 9, among: 1, alone: 3 });
+  expect(judge({ suspects: [[0, 5]], examined: false, before }, 3)[0]).toMatchObject({ verdict: 'ASIDE' });
+});
+
 test('a group is tried by halves, each of suspects of one death', () => {
   const group = (among: number, seqs: readonly number[]) => seqs.map((seq) => ({ seq, among }));
   expect(nextGroup(group(5, [1, 2, 3, 4, 5]))).toEqual([1, 2]);
