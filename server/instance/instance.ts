@@ -51,7 +51,13 @@ export class Instance {
     const paused = doubt === undefined ? [] : await pauseAll(store);
     const epoch = await store.beginInstance(host, now());
     if (doubt !== undefined) {
-      const shown = { why: doubt.code, batches: paused.length, epoch };
+      const shown = {
+        why: doubt.code,
+        batches: paused.length,
+        epoch,
+        before: last?.place.path,
+        now: facts.place.path,
+      };
       if (paused.length > 0) logger.warn(shown, pausedText(doubt, paused.length));
       else logger.info(shown, doubt.text);
     }

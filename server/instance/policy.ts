@@ -19,7 +19,7 @@ export interface StartFacts {
 
 export interface Doubt {
   readonly code: 'COPY' | 'RESTORED' | 'STALE';
-  /** For people: what is the matter. */
+  /** For people: what is the matter; without paths, because anybody can ask `/readyz`. */
   readonly text: string;
 }
 
@@ -44,10 +44,9 @@ function copied({ place, host }: StartFacts, last: InstanceRecord): Doubt | unde
   const isElsewhere = host !== undefined && last.host !== undefined && host !== last.host;
   if (last.place.id === place.id && !isElsewhere) return undefined;
   const what = isElsewhere ? 'on another machine' : 'as another file';
-  const where = last.place.path === place.path ? '' : `, at ${last.place.path}`;
   return {
     code: 'COPY',
-    text: `this store is a copy: until ${iso(last.aliveAt)} it ran ${what}${where}, which may have sent its mail meanwhile or may do so still`,
+    text: `this store is a copy: until ${iso(last.aliveAt)} it ran ${what}, which may have sent its mail meanwhile or may do so still`,
   };
 }
 

@@ -65,7 +65,7 @@ test('a copied data folder starts with its batches paused, and says what to do',
   const { server, uuid } = await stopped();
   const copy = join(await temporaryFolder(), 'copy');
   cpSync(server.data, copy, { recursive: true });
-  await expectPaused(await at(copy), uuid, /this store is a copy: .* as another file, at /);
+  await expectPaused(await at(copy), uuid, /this store is a copy: .* as another file, which/);
   // the original is where it was, and goes on
   await server.start();
   expect(await runs(server, uuid)).toBe(true);

@@ -33,7 +33,7 @@ describe('whether the batches of a store should go on by themselves', () => {
   it('is asked of another file, with the place where it ran before', () => {
     expect(doubt({ place: { id: '99-22', path: '/copy/mutirao.db' } })).toEqual({
       code: 'COPY',
-      text: expect.stringMatching(/^this store is a copy: until 2026-06-01T11:00.*another file, at \/data/),
+      text: expect.stringMatching(/^this store is a copy: until 2026-06-01T11:00.*another file, which/),
     });
   });
 
