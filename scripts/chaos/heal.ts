@@ -25,6 +25,8 @@ export interface Patients {
   /** How many workers belong to each server. */
   readonly workersOf: (server: number) => number;
   readonly withinMs: number;
+  /** What is not well yet. */
+  readonly onLook?: (problems: readonly string[]) => void;
 }
 
 /** Waits until every batch is over and every watch has told so, every server answers, and every worker is at home and connected. */
@@ -33,6 +35,7 @@ export async function untilHealed(patients: Patients): Promise<Healing> {
   let wellSince: number | undefined;
   for (let looks = 0; ; ) {
     const { problems, loans } = await examine(patients);
+    patients.onLook?.(problems);
     const now = performance.now();
     if (problems.length === 0) {
       wellSince ??= now;

@@ -42,6 +42,7 @@ export class Run {
   #submittings: readonly Submitting[] = [];
   #faults = 0;
   #lately: string[] = [];
+  #unwell: readonly string[] = [];
   #startedAt = 0;
 
   constructor(folder: string, options: ChaosOptions, view: View) {
@@ -70,6 +71,9 @@ export class Run {
       submittings: this.#submittings,
       workersOf: (server) => town.workersOf(server),
       withinMs: HEAL_WITHIN_MS,
+      onLook: (problems) => {
+        this.#unwell = problems;
+      },
     });
     clearInterval(moments);
     this.#look();
@@ -155,7 +159,7 @@ export class Run {
     }
     const sum = (of: (submitting: Submitting) => number): number =>
       this.#submittings.reduce((total, submitting) => total + of(submitting), 0);
-    const lately = this.#lately;
+    const lately = [...this.#lately, ...this.#unwell.slice(0, 1)];
     this.#lately = [];
     this.#view.moment({
       seconds: this.#sinceStart() / 1000,

@@ -12,7 +12,7 @@ export interface Moment {
   readonly waiting: number;
   /** Processes that are there, of all. */
   readonly running: string;
-  /** Faults since the last moment that was shown. */
+  /** Faults since the last moment that was shown; afterwards, what is waited for. */
   readonly lately: readonly string[];
 }
 
