@@ -22,7 +22,7 @@ const CHECKPOINT_PAGES = 4_000;
 const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Page cache, KiB. */
-const CACHE_KIB = 32 * 1024;
+const CACHE_KIB = 16 * 1024;
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB: what stands in the file, not whether it can be written. */
 const UNREADABLE_CODES: ReadonlySet<number> = new Set([11, 26]);
