@@ -66,7 +66,7 @@ export function actCommands(): readonly Command[] {
           throw new CliError('give either the identifier of a batch or --all', { hint: 'mutirao status' });
         }
         await using client = await connectBy(flags);
-        if (id === undefined) return resumeAll(client, out);
+        if (id === undefined) return await resumeAll(client, out);
         const changed = await act(client, action.name, id);
         if (!out.json) out.say(`batch ${id} ${action.done(changed)}`);
         out.result({ ...batchJson(changed.batch), changed: changed.changed });

@@ -2,8 +2,8 @@ import type { ActiveBatch } from '../batches/batch-book.ts';
 import { expiredReply, isExpired } from '../batches/expiry.ts';
 import type { BatchStore } from '../batches/store.ts';
 import type { DispatchContext } from './dispatcher.ts';
+import { handBack } from './hand-back.ts';
 import type { LeaseEntry } from './lease-book.ts';
-import { handBack } from './lifecycle.ts';
 
 /** Recipients that fail in one transaction, so that others are not kept waiting. */
 const SLICE = 2_000;

@@ -1,22 +1,9 @@
 import type { Clockwork } from './clockwork.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
-import type { LeaseEntry } from './lease-book.ts';
+import { handBack } from './hand-back.ts';
 
 /** How often a stopping dispatch looks whether everything is settled, ms. */
 const LOOK_EVERY_MS = 50;
-
-/** Asks for tasks to be handed back, all or those meant, by the workers that understand it. */
-export function handBack(
-  context: DispatchContext,
-  isMeant: (lease: LeaseEntry) => boolean = () => true,
-): void {
-  const byWorker = Map.groupBy([...context.leases.all()].filter(isMeant), (lease) => lease.worker);
-  for (const [uuid, leases] of byWorker) {
-    const worker = context.workers.get(uuid);
-    if (worker?.full === true)
-      worker.line.send({ TASK: 'HAND_BACK', TASKS: leases.map((lease) => lease.task) });
-  }
-}
 
 /** Takes up the leases that were out when the server stopped: their workers get the whole lease anew to come back with results. */
 export async function restoreLeases(context: DispatchContext): Promise<number> {

@@ -1,9 +1,9 @@
 import { countSeqs, rangesOf, type SeqRanges, type WorkerReport } from '../../protocol/index.ts';
 import type { Refused } from '../relays/policy-streak.ts';
 import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import { handBack } from './hand-back.ts';
 import { takeJudgements, withSuspicions } from './inquest.ts';
 import type { LeaseEntry } from './lease-book.ts';
-import { handBack } from './lifecycle.ts';
 import { type ReadReport, readReport } from './read-report.ts';
 import { givesUp } from './retry.ts';
 import { ACCEPTED_TWICE, LINE_CUT, type Settled } from './store.ts';

@@ -190,3 +190,38 @@ test('submitting loads neither server nor worker', () => {
   const result = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   expect(result).toMatchObject({ status: 0, stderr: '' });
 });
+
+test('resume --all goes on with every paused batch, and says with which', async () => {
+  const home = tempFolder();
+  let paused = [info];
+  const server = await scriptedServer((request, peer) => {
+    if (request.CLIENT !== 'RESUME_ALL') return false;
+    peer.ack(request, { BATCHES: paused.map((batch) => ({ ...batch, STATE: 'RUNNING' as const })) });
+    paused = [];
+    return true;
+  });
+  const args = ['resume', '--all', '--server', server.url];
+  const first = await run(home, args);
+  expect([first.code, first.stdout, first.stderr]).toEqual([0, `batch ${BATCH} goes on\n`, '']);
+  expect((await run(home, args)).stdout).toBe('no batch is paused\n');
+  expect((await run(home, [...args, '--json'])).json).toEqual({ batches: [] });
+  for (const wrong of [['resume'], ['resume', BATCH, '--all']]) {
+    const { code, stderr } = await run(home, [...wrong, '--server', server.url]);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/either .* or --all/) });
+  }
+});
+
+test('status shows what the server suffers from', async () => {
+  const home = tempFolder();
+  const server = await scriptedServer((request, peer) => {
+    if (request.CLIENT !== 'SERVER') return false;
+    const health = [
+      { code: 'STORE_FAILING', down: true, text: 'the store cannot write', forS: 3 },
+      { code: 'NO_WORKER', down: false, text: 'no worker', forS: 9 },
+    ];
+    peer.ack(request, { SERVER: { state: 'running', health } });
+    return true;
+  });
+  const { stdout } = await run(home, ['status', '--server', server.url]);
+  expect(stdout).toMatch(/^ {2}DOWN {5}the store cannot write\n {2}NOTE {5}no worker$/m);
+});
