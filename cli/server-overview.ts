@@ -19,6 +19,7 @@ const RelayFacts = z.object({
   lastFault: text,
 });
 const PeerFacts = z.object({ address: text, state: text, load: Load.optional().catch(undefined) });
+const AsideFacts = z.object({ batch: z.string(), recipients: z.number() });
 const MeshFacts = z.object({
   peers: z.array(PeerFacts).catch([]),
   lent: z.array(z.unknown()).catch([]),
@@ -38,6 +39,7 @@ const ServerFacts = z.object({
   rate: number,
   workersTotal: number,
   workers: z.array(z.object({ idle: z.boolean().optional() })).catch([]),
+  setAside: z.array(AsideFacts).catch([]),
   relays: z.array(RelayFacts).catch([]),
   mesh: MeshFacts.catch({ peers: [], lent: [], borrowed: [] }),
 });
@@ -46,7 +48,9 @@ type ServerFacts = z.infer<typeof ServerFacts>;
 /** A server for people: what it is doing, with whom, over which relays. */
 export function serverOverview(address: string, account: Readonly<Record<string, unknown>>): string {
   const server = ServerFacts.parse(account);
-  const paragraphs = [[title(address, server), backlogLine(server), workersLine(server)].join('\n')];
+  const paragraphs = [
+    [title(address, server), backlogLine(server), workersLine(server), ...asideLine(server)].join('\n'),
+  ];
   if (server.health.length > 0) paragraphs.push(server.health.map(conditionLine).join('\n'));
   if (server.relays.length > 0) paragraphs.push(table(RELAY_COLUMNS, server.relays.map(relayRow)));
   if (server.mesh.peers.length > 0) paragraphs.push(table(PEER_COLUMNS, server.mesh.peers.map(peerRow)));
@@ -79,6 +83,14 @@ function workersLine({ workers, workersTotal, mesh }: ServerFacts): string {
 
 function conditionLine({ text, down }: ServerFacts['health'][number]): string {
   return `  ${down === true ? 'DOWN' : 'NOTE'}     ${oneLine(text)}`;
+}
+
+function asideLine({ setAside }: ServerFacts): string[] {
+  if (setAside.length === 0) return [];
+  const batches = setAside.map(({ batch, recipients }) => {
+    return `${count(recipients)} ${recipients === 1 ? 'recipient' : 'recipients'} of batch ${oneLine(batch)}`;
+  });
+  return [`  set aside  ${batches.join(', ')}: workers died on them, they are tried apart`];
 }
 
 const RELAY_COLUMNS: readonly TableColumn[] = [

@@ -48,6 +48,10 @@ test('a server of another version is shown as far as it is understood', () => {
     ready: 5,
     workers: [{ idle: true }, { idle: false }],
     workersTotal: 2,
+    setAside: [
+      { batch: 'b-1', recipients: 1_000 },
+      { batch: 'b-2', recipients: 1 },
+    ],
     relays: [
       { name: 'mx', host: 'relay', port: 25, breaker: 'open', sent: 1_000, faults: 5, lastFault: '421 busy' },
     ],
@@ -55,6 +59,7 @@ test('a server of another version is shown as far as it is understood', () => {
   });
   expect(text).toContain('running, up 1 min 10 s');
   expect(text).toContain('2 connected, 1 idle, 1 lent');
+  expect(text).toMatch(/set aside +1,000 recipients of batch b-1, 1 recipient of batch b-2: workers died/);
   expect(text).toMatch(/mx +relay:25 +open +1,000 +5 +421 busy/);
   expect(text).toMatch(/ws:\/\/b:1 +alive/);
 });

@@ -43,6 +43,14 @@ describe('why a batch does not move', () => {
     expect(why({ deferred: 1, sent: 7 })).toMatch(/^1 recipient waits /);
   });
 
+  it('is that workers died on what is left', () => {
+    expect(why({ deferred: 4 }, { aside: 4 })).toMatch(/^4 recipients are set aside, workers died on them/);
+    expect(why({ deferred: 4 }, { aside: 1, workers: 0 })).toMatch(
+      /^1 recipient is set aside.* no worker is connected$/,
+    );
+    expect(why({ deferred: 4, pending: 1 }, { aside: 4 })).toBeUndefined();
+  });
+
   it('is the store or the stop before anything else', () => {
     expect(why({ pending: 1 }, { storeFailing: true, workers: 0 })).toMatch(/store/);
     expect(why({ pending: 1, leased: 5 }, { storeFailing: true })).toMatch(/store/);

@@ -39,7 +39,16 @@ async function finished(
 
 test('nothing can be done to a batch that is not known', async () => {
   const { client } = await open();
-  for (const request of ['WATCH', 'UNWATCH', 'PAUSE', 'RESUME', 'CANCEL', 'RETRY', 'BATCH'])
+  for (const request of [
+    'WATCH',
+    'UNWATCH',
+    'PAUSE',
+    'RESUME',
+    'CANCEL',
+    'RETRY',
+    'BATCH',
+    'POSSIBLE_DUPLICATES',
+  ])
     expect((await client.ask(request, { BATCH_UUID: UNKNOWN })).ERROR).toMatchObject({
       CODE: 'UNKNOWN_BATCH',
       FIELD: 'BATCH_UUID',
