@@ -1,7 +1,7 @@
 import type { ActiveBatch } from '../batches/batch-book.ts';
 import { expiredReply, isExpired } from '../batches/expiry.ts';
 import type { BatchStore } from '../batches/store.ts';
-import type { DispatchContext } from './dispatcher.ts';
+import type { DispatchContext } from './context.ts';
 import { handBack } from './hand-back.ts';
 import type { LeaseEntry } from './lease-book.ts';
 

@@ -1,5 +1,6 @@
 import type { BatchExpiry } from './batch-expiry.ts';
-import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import type { DispatchContext } from './context.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import { inquestOn, takeJudgements } from './inquest.ts';
 import type { LeaseEntry } from './lease-book.ts';
 

@@ -1,46 +1,15 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { Logger } from '../../logging/index.ts';
 import { parseMailbox } from '../../mail/index.ts';
 import { countSeqs, rangesOf, type SeqRanges, splitRanges } from '../../protocol/index.ts';
-import type { ActiveBatch, BatchBook } from '../batches/batch-book.ts';
+import type { ActiveBatch } from '../batches/batch-book.ts';
 import { isExpired } from '../batches/expiry.ts';
-import type { BatchStore } from '../batches/store.ts';
-import type { DkimKeys } from '../dkim-keys.ts';
-import type { RateMeter } from '../rate-meter.ts';
 import type { RelayChoice } from '../relays/choose.ts';
-import type { RelayBook } from '../relays/relay-book.ts';
+import type { DispatchContext } from './context.ts';
 import { Examination } from './examination.ts';
-import type { LeaseBook } from './lease-book.ts';
-import type { Claim, TaskStore } from './store.ts';
-import type { SuspectBook } from './suspect-book.ts';
+import type { Claim } from './store.ts';
 import { taskFrame, wireRelay } from './task-frame.ts';
 import { taskSize } from './task-size.ts';
-import type { WorkerBook, WorkerEntry } from './worker-book.ts';
-
-export interface DispatchSettings {
-  readonly leaseMs: number;
-  /** Aim for the size of a task, ms of a worker's work. */
-  readonly taskMs: number;
-}
-
-/** What the parts of the dispatch share. */
-export interface DispatchContext {
-  readonly batches: BatchBook;
-  readonly workers: WorkerBook;
-  readonly relays: RelayBook;
-  readonly leases: LeaseBook;
-  readonly suspects: SuspectBook;
-  readonly store: TaskStore & Pick<BatchStore, 'getBatch'>;
-  /** Recipients settled per second. */
-  readonly settled: RateMeter;
-  readonly settings: DispatchSettings;
-  readonly dkim: DkimKeys;
-  readonly logger: Logger;
-  /** ms since the epoch. */
-  readonly now: () => number;
-  /** ms, never going back. */
-  readonly monotonic: () => number;
-}
+import type { WorkerEntry } from './worker-book.ts';
 
 /**
  * Brings together those who ask for work and the work there is: for each hungry worker the batch that was served least, the

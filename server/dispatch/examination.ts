@@ -1,6 +1,6 @@
 import type { ActiveBatch } from '../batches/batch-book.ts';
 import { isExpired } from '../batches/expiry.ts';
-import type { DispatchContext } from './dispatcher.ts';
+import type { DispatchContext } from './context.ts';
 import { mayExamine } from './poison.ts';
 import type { WorkerEntry } from './worker-book.ts';
 

@@ -1,4 +1,4 @@
-import type { DispatchContext } from './dispatcher.ts';
+import type { DispatchContext } from './context.ts';
 import type { LeaseEntry } from './lease-book.ts';
 
 /** Asks for tasks to be handed back, all or those meant, by the workers that understand it. */

@@ -1,5 +1,5 @@
 import { hasSeq, rangesOf, type WorkerReport } from '../../protocol/index.ts';
-import type { DispatchContext } from './dispatcher.ts';
+import type { DispatchContext } from './context.ts';
 import type { LeaseEntry } from './lease-book.ts';
 import type { Inquest, Judgement, Settlement } from './store.ts';
 

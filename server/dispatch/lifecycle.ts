@@ -1,5 +1,6 @@
 import type { Clockwork } from './clockwork.ts';
-import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import type { DispatchContext } from './context.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import { handBack } from './hand-back.ts';
 
 /** How often a stopping dispatch looks whether everything is settled, ms. */

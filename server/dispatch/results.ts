@@ -1,6 +1,7 @@
 import { countSeqs, rangesOf, type SeqRanges, type WorkerReport } from '../../protocol/index.ts';
 import type { Refused } from '../relays/policy-streak.ts';
-import type { DispatchContext, Dispatcher } from './dispatcher.ts';
+import type { DispatchContext } from './context.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import { handBack } from './hand-back.ts';
 import { takeJudgements, withSuspicions } from './inquest.ts';
 import type { LeaseEntry } from './lease-book.ts';

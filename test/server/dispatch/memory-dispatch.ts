@@ -4,7 +4,8 @@ import type { ServerToWorker, TaskSend, WorkerAlive } from '../../../protocol/in
 import type { BatchFigures, BatchRecord, StateCounts } from '../../../server/batches/batch.ts';
 import { BatchBook } from '../../../server/batches/batch-book.ts';
 import { Clockwork } from '../../../server/dispatch/clockwork.ts';
-import { type DispatchContext, Dispatcher } from '../../../server/dispatch/dispatcher.ts';
+import type { DispatchContext } from '../../../server/dispatch/context.ts';
+import { Dispatcher } from '../../../server/dispatch/dispatcher.ts';
 import { LeaseBook } from '../../../server/dispatch/lease-book.ts';
 import { Results } from '../../../server/dispatch/results.ts';
 import type { Claim, ClaimRequest, Expiry, Settlement } from '../../../server/dispatch/store.ts';

@@ -1,0 +1,35 @@
+import type { Logger } from '../../logging/index.ts';
+import type { BatchBook } from '../batches/batch-book.ts';
+import type { BatchStore } from '../batches/store.ts';
+import type { DkimKeys } from '../dkim-keys.ts';
+import type { RateMeter } from '../rate-meter.ts';
+import type { RelayBook } from '../relays/relay-book.ts';
+import type { LeaseBook } from './lease-book.ts';
+import type { TaskStore } from './store.ts';
+import type { SuspectBook } from './suspect-book.ts';
+import type { WorkerBook } from './worker-book.ts';
+
+export interface DispatchSettings {
+  readonly leaseMs: number;
+  /** Aim for the size of a task, ms of a worker's work. */
+  readonly taskMs: number;
+}
+
+/** What the parts of the dispatch share. */
+export interface DispatchContext {
+  readonly batches: BatchBook;
+  readonly workers: WorkerBook;
+  readonly relays: RelayBook;
+  readonly leases: LeaseBook;
+  readonly suspects: SuspectBook;
+  readonly store: TaskStore & Pick<BatchStore, 'getBatch'>;
+  /** Recipients settled per second. */
+  readonly settled: RateMeter;
+  readonly settings: DispatchSettings;
+  readonly dkim: DkimKeys;
+  readonly logger: Logger;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  /** ms, never going back. */
+  readonly monotonic: () => number;
+}
