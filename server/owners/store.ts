@@ -78,7 +78,10 @@ export interface OwnerStore {
    * late reports go on to count. Cheap when there are none. A server whose own lease has run out gets none.
    */
   adopt(limit: number): Promise<readonly Adopted[]>;
-  /** Takes over one batch, finished or not, if its owner's lease has run out. True: it is owned by this server now, or was before. */
+  /**
+   * Takes over one finished batch, to act on it, if its owner's lease has run out; unfinished ones are for `adopt`. True: it is
+   * owned by this server now, or was before.
+   */
   adoptBatch(batch: string): Promise<boolean>;
   /** The owner of a committed batch; undefined: no such batch. */
   ownerOf(batch: string): Promise<ServerRecord | undefined>;

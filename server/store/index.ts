@@ -1,3 +1,4 @@
 export * from './errors.ts';
+export * from './postgres/postgres-store.ts';
 export * from './sqlite/sqlite-store.ts';
 export * from './store.ts';

@@ -66,6 +66,17 @@ export class Intake {
     return recordOf(this.#tables, batch as CommittedBatch, true);
   }
 
+  /** It was committed, and whoever submitted it was told that it was not: it can only be removed, unless it is under way. */
+  revoke(uuid: string): void {
+    const { batches, spans } = this.#tables;
+    const batch = batches.committed(uuid);
+    if (batch?.state !== 'RUNNING' || batch.counts.pending !== batch.counts.total) return;
+    batches.change(batch);
+    spans.take(batch.id, 'pending', batch.counts.total);
+    batch.counts.pending = 0;
+    (batch as Batch).state = 'DROPPED';
+  }
+
   /** From now on nothing can be added to it, and it can only be removed. False: there is no such open batch. */
   drop(uuid: string): boolean {
     const batch = this.#tables.batches.find(uuid);

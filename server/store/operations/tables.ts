@@ -79,6 +79,9 @@ export interface HistoryRow {
   readonly by_decision: number;
 }
 
+/** Told instead of a relay's reply when there is none. */
+export const WORKER_LOST = 'the worker was lost before it reported';
+
 /** Who tried a recipient, and when. */
 export interface Attempt {
   readonly worker: string;
@@ -150,6 +153,9 @@ export interface TaskRows {
   /** Must be told before a task is changed. */
   change(task: Task): void;
 }
+
+/** Ranges in one row of possible duplicates: some ten KB, however many recipients an event concerns. */
+export const RANGES_PER_ROW = 1_000;
 
 /** The events after which mails may arrive twice, each with a row of its own, however many recipients it concerns. */
 export interface DuplicateRows {

@@ -1,10 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { PossibleDuplicate } from '../../batches/store.ts';
 import { rangesToText, textToRanges } from '../operations/range-text.ts';
-import type { DuplicateRows } from '../operations/tables.ts';
-
-/** Ranges in one row: some ten KB, however many recipients an event concerns. */
-const RANGES_PER_ROW = 1_000;
+import { type DuplicateRows, RANGES_PER_ROW } from '../operations/tables.ts';
 
 /** The events after which mails may arrive twice. */
 export class DuplicateTable implements DuplicateRows {

@@ -8,7 +8,13 @@ import {
 } from '../../../protocol/index.ts';
 import { TAKEN_FOR_SENT } from '../../batches/store.ts';
 import { ASIDE_UNTIL, type ClaimedRecipient, type Outcome } from '../../dispatch/store.ts';
-import type { Attempt, HistoryRow, HistoryRows, HistoryState } from '../operations/tables.ts';
+import {
+  type Attempt,
+  type HistoryRow,
+  type HistoryRows,
+  type HistoryState,
+  WORKER_LOST,
+} from '../operations/tables.ts';
 import { claimed } from './recipient-table.ts';
 
 type ClaimRow = [
@@ -19,9 +25,6 @@ type ClaimRow = [
   attempts: number,
   maybe: number,
 ];
-
-/** Told instead of a relay's reply when there is none. */
-const WORKER_LOST = 'the worker was lost before it reported';
 
 /** The recipients that did not go smoothly, one row each (see schema.ts). */
 export class HistoryTable implements HistoryRows {

@@ -1,21 +1,10 @@
 import { type Intake, REMOVE_SLICE } from '../operations/intake.ts';
+import { REMEMBER_TASKS_MS, type StoreLogger, SWEEP_EVERY_MS } from '../operations/tidying.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Tables } from './tables.ts';
 
-/** How long the tasks of a finished batch are remembered for late reports, ms. */
-export const REMEMBER_TASKS_MS = 60 * 60_000;
-
-/** Time between two looks for tasks to forget, ms. */
-const SWEEP_EVERY_MS = 10 * 60_000;
-
 /** Tasks forgotten in one operation: some milliseconds. */
 const FORGET_SLICE = 5_000;
-
-/** What the housekeeping could not do, for the log. */
-export interface StoreLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
 
 /**
  * Removes, in the background and in slices, what nobody needs any more: batches that were being submitted when the server

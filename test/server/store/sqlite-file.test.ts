@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore, type SqliteStore } from '../../../server/store/index.ts';
 import { REMOVE_SLICE } from '../../../server/store/operations/intake.ts';
-import { REMEMBER_TASKS_MS } from '../../../server/store/sqlite/housekeeping.ts';
+import { REMEMBER_TASKS_MS } from '../../../server/store/operations/tidying.ts';
 import { MIGRATIONS } from '../../../server/store/sqlite/schema.ts';
 import { claim, commit, failed, MESSAGE, OPTIONS, recipients, settle, submit } from './fixture.ts';
 
