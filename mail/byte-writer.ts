@@ -6,6 +6,8 @@ const LEAST_ROOM_BYTES = 4 * 1024;
 const MAX_BYTES = 256 * 1024 * 1024;
 /** A stretch that grew beyond this for a large message is not kept for the next. */
 const MAX_KEPT_BYTES = 1024 * 1024;
+/** Stretches kept for use again; more mails of that size are hardly under way at once. */
+const MAX_SPARE = 32;
 /** Below this a loop is faster than a call into the runtime. */
 const SHORT_CHARS = 24;
 
@@ -23,6 +25,9 @@ export class ByteWriter {
   length = 0;
   #start = 0;
   #lastTaken = 0;
+  /** Memory in which nothing was written but the bytes of one `take`. */
+  readonly #lent = new WeakSet<ArrayBuffer>();
+  readonly #spare: Buffer<ArrayBuffer>[] = [];
 
   /** Bytes written since the last `take`. */
   get size(): number {
@@ -39,7 +44,9 @@ export class ByteWriter {
     if (size + bytes > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes are written at once`);
     // A message is about as long as the one before: so that it need not move while it grows.
     const expected = Math.max(size + bytes, this.#lastTaken + (this.#lastTaken >> 3));
-    const next = Buffer.allocUnsafeSlow(Math.max(STRETCH_BYTES, size === 0 ? expected : expected * 2));
+    const length = Math.max(STRETCH_BYTES, size === 0 ? expected : expected * 2);
+    const spare = this.#spare.pop();
+    const next = spare !== undefined && spare.length >= length ? spare : Buffer.allocUnsafeSlow(length);
     next.set(this.buffer.subarray(this.#start, this.length), 0);
     this.buffer = next;
     this.#start = 0;
@@ -97,8 +104,21 @@ export class ByteWriter {
     this.#lastTaken = taken.length;
     this.#start = this.length;
     const room = this.buffer.length - this.length;
-    if (room < Math.max(LEAST_ROOM_BYTES, taken.length) || this.buffer.length > MAX_KEPT_BYTES) this.#next();
+    if (room < Math.max(LEAST_ROOM_BYTES, taken.length) || this.buffer.length > MAX_KEPT_BYTES) {
+      if (taken.byteOffset === 0) this.#lent.add(taken.buffer);
+      this.#next();
+    }
     return taken;
+  }
+
+  /**
+   * Takes back what was taken, by whoever knows that nobody will look at it again: a large message then costs no new memory. Bytes
+   * that share theirs with others are left alone.
+   */
+  giveBack({ buffer }: Buffer): void {
+    if (!(buffer instanceof ArrayBuffer) || !this.#lent.delete(buffer)) return;
+    if (buffer.byteLength <= MAX_KEPT_BYTES && this.#spare.length < MAX_SPARE)
+      this.#spare.push(Buffer.from(buffer));
   }
 
   /** Lets go of a stretch that is used up; the next is made when something is written. */

@@ -26,7 +26,7 @@ export type {
   RenderedTo,
 } from './compiled-message.ts';
 export { DkimError, type DkimOptions, type DkimSigner, dkimSigner, SIGNED_FIELDS } from './dkim.ts';
-export { compileMessage } from './message.ts';
+export { compileMessage, recycle } from './message.ts';
 export { MessageError } from './message-error.ts';
 export { type MessageIdParts, messageIdOf, parseMessageId } from './message-id.ts';
 export type { MessageSpec } from './message-spec.ts';

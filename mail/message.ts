@@ -37,6 +37,11 @@ export function compileMessage(spec: MessageSpec): CompiledMessage {
 /** Where messages are written before they are handed over, one behind the other. */
 const OUT = new ByteWriter();
 
+/** Takes back the bytes of a rendered message, by whoever knows that nobody will look at them again. */
+export function recycle(bytes: Buffer): void {
+  OUT.giveBack(bytes);
+}
+
 const TO = new FieldWriter('To', 'address');
 const MESSAGE_ID = new FieldWriter('Message-ID', 'messageId');
 const DATE = new FieldWriter('Date', 'date');

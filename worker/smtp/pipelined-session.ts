@@ -51,6 +51,7 @@ interface Entering {
  */
 export class PipelinedSession implements RelaySession {
   onRoom: () => void = () => {};
+  isFlushed = true;
   readonly #socket: Duplex;
   readonly #outbox: Outbox;
   readonly #offers: Offers;
@@ -145,6 +146,7 @@ export class PipelinedSession implements RelaySession {
 
   #received(chunk: Buffer): void {
     // What the replies of one chunk give rise to goes out in one segment, after all of them are read: none of them can be an answer to it.
+    this.isFlushed = this.#socket.writableLength === 0;
     this.#outbox.hold();
     try {
       this.#reader.read(chunk, this.#replied);

@@ -1,3 +1,4 @@
+import { recycle } from '../../mail/index.ts';
 import type { Relay } from '../../protocol/index.ts';
 import type { Logger } from '../logger.ts';
 import {
@@ -246,7 +247,11 @@ export class RelayPool {
     if (message === undefined) return;
     if (this.#idle.at(-1)?.session === session) this.#idle.pop();
     this.#busy.set(session, (this.#busy.get(session) ?? 0) + 1);
-    session.send(message.envelope, message.bytes, (fact) => this.#ended(session, job, fact));
+    session.send(message.envelope, message.bytes, (fact) => {
+      // The relay may answer before it has read all of it: then the connection still holds the bytes.
+      if (fact?.phase === 'replied' && session.isFlushed) recycle(message.bytes);
+      this.#ended(session, job, fact);
+    });
     this.#look(session);
   }
 

@@ -50,6 +50,11 @@ export class NodemailerSession implements RelaySession {
     );
   }
 
+  get isFlushed(): boolean {
+    const socket = this.#connection._socket;
+    return !!socket && socket.writableLength === 0;
+  }
+
   send(envelope: Envelope, bytes: Buffer, ended: (fact: TransactionFact) => void): void {
     const refusal = refusedHere(envelope, bytes.length, this.#offers);
     if (refusal !== undefined) {

@@ -35,6 +35,11 @@ export interface RelaySession {
   /** Whether a transaction can be begun as far as is known now. */
   readonly isUsable: boolean;
   /**
+   * When the relay last spoke, the connection had taken all that was written until then: nobody looks any more at the bytes of a mail
+   * that ends with what it said.
+   */
+  readonly isFlushed: boolean;
+  /**
    * Begins a transaction; only while the session is usable. `ended` is called exactly once, possibly before `send` returns. What
    * went wrong is in the fact; undefined: the session ended before the relay had answered anything of it, and nothing
    * was sent, so it can be sent over another one.

@@ -77,6 +77,7 @@ class FakeRelay {
           ended(fact);
         });
       },
+      isFlushed: false,
       ready: async () => !isOver,
       get isUsable() {
         return !isOver && flying < depth;
