@@ -113,7 +113,8 @@ export async function startServer(
     instance = await Instance.begin({
       store,
       folder,
-      host: surroundings.host ?? hostId(),
+      // A database is used from several machines.
+      host: store.snapshot().kind === 'sqlite' ? (surroundings.host ?? hostId()) : undefined,
       acceptCopy: settings.acceptCopy,
       staleAfterMs: settings.staleAfter,
       logger: log('store'),
