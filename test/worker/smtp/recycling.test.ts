@@ -34,7 +34,7 @@ async function relay(reads: boolean): Promise<number> {
 
 /** Sends one mail, and tells whether its bytes may be written over when it is accepted. */
 async function isFree(port: number, bytes: number): Promise<{ reply?: string; free: boolean }> {
-  const at = { NAME: 'r', HOST: '127.0.0.1', PORT: port };
+  const at = { NAME: 'r', HOST: '127.0.0.1', PORT: port, SECURE: false };
   const session = await openSession(at, { times: DEFAULT_TIMES }, new AbortController().signal);
   closers.push(() => session.abort('the test is over'));
   const body = Buffer.from(`${'x'.repeat(62)}\r\n`.repeat(bytes / 64));
