@@ -53,7 +53,7 @@ export class Run {
 
   async run(): Promise<Outcome> {
     const { servers, workers, store, seconds } = this.#options;
-    const database = databaseFor(store, this.folder);
+    const database = databaseFor(store);
     const town = await Town.found({ folder: this.folder, servers, workers, sinks: SINKS, database });
     this.#town = town;
     this.#view.line(`Starting ${SINKS} sinks, ${servers} servers and ${workers} workers …`);

@@ -77,7 +77,7 @@ export class Town {
       server: range(servers).map((index) => this.#server(index, laid.serverPorts[index] as number)),
       worker: range(workers).map((index) => this.#worker(index)),
       sink: range(sinks).map((index) => this.#sink(index, laid.sinkPorts)),
-      database: database.actor === undefined ? [] : [database.actor],
+      database: database.victim === undefined ? [] : [database.victim],
     };
   }
 
@@ -164,7 +164,7 @@ export class Town {
       ...['--data', this.#path(name), ...QUICK],
       ...range(sinks).flatMap((sink) => ['--relay', this.#relayUrl(index, sink)]),
       ...this.#peers.filter((_, peer) => peer !== index).flatMap((peer) => ['--peer', urlOf(peer)]),
-      ...database.serverArgs(this.#path(name), this.#databases[index]?.port),
+      ...database.serverArgs(this.#databases[index]?.port),
     ];
     return this.#actor(name, 'server/main.ts', args, async (process) => {
       await process.logged('server listens', START_WITHIN_MS);
@@ -265,7 +265,7 @@ async function layLines({ servers, workers, sinks, database }: TownOptions): Pro
     homes: await Promise.all(range(workers).map(toServer)),
     peers: await Promise.all(range(servers).map(toServer)),
     relays: await Promise.all(range(servers * sinks).map((index) => toRelay(index % sinks))),
-    databases: database.actor === undefined ? [] : await Promise.all(range(servers).map(toDatabase)),
+    databases: database.victim === undefined ? [] : await Promise.all(range(servers).map(toDatabase)),
   };
 }
 
