@@ -186,12 +186,9 @@ export class BatchCache implements BatchRows {
     return { ids: held.map((batch) => batch.id), epochs: held.map((batch) => batch.ownerEpoch) };
   }
 
-  /** What goes before all other changes of the group, and what after them. */
-  steps(): { readonly first: readonly Step[]; readonly last: readonly Step[] } {
-    return {
-      first: this.#fresh.size === 0 ? [] : [insertion([...this.#fresh], this.#owner())],
-      last: this.#dirty.size === 0 ? [] : [update([...this.#dirty]), ...spanSteps([...this.#dirty])],
-    };
+  steps(): readonly Step[] {
+    const written = [...this.#dirty].filter((batch) => !this.#deleted.has(batch));
+    return written.length === 0 ? [] : [upsert(written), ...spanSteps(written)];
   }
 
   /** Batches whose state the group changes, for those who listen. */
@@ -283,29 +280,21 @@ export class BatchCache implements BatchRows {
   }
 }
 
-function insertion(batches: readonly OwnedBatch[], owner: string): Step {
-  return {
-    statement: 'insert_batches',
-    values: [
-      numberArray(batches.map((batch) => batch.id)),
-      textArray(batches.map((batch) => batch.uuid)),
-      textArray(batches.map((batch) => batch.key)),
-      textArray(batches.map((batch) => batch.name)),
-      textArray(batches.map(() => 'OPEN')),
-      numberArray(batches.map((batch) => batch.createdAt)),
-      owner,
-    ],
-  };
-}
-
-function update(batches: readonly OwnedBatch[]): Step {
+function upsert(batches: readonly OwnedBatch[]): Step {
   const numbers = (pick: (batch: OwnedBatch) => number | undefined): string =>
     numberArray(batches.map((batch) => pick(batch) ?? null));
+  const texts = (pick: (batch: OwnedBatch) => string | undefined): string => textArray(batches.map(pick));
   return {
-    statement: 'update_batches',
+    statement: 'set_batches',
     values: [
       numbers((batch) => batch.id),
-      textArray(batches.map((batch) => batch.state)),
+      texts((batch) => batch.uuid),
+      texts((batch) => batch.owner),
+      numbers((batch) => batch.ownerEpoch),
+      texts((batch) => batch.key),
+      texts((batch) => batch.name),
+      numbers((batch) => batch.createdAt),
+      texts((batch) => batch.state),
       numbers((batch) => batch.counts.total),
       numbers((batch) => batch.counts.pending),
       numbers((batch) => batch.counts.leased),
@@ -325,15 +314,21 @@ function update(batches: readonly OwnedBatch[]): Step {
 }
 
 function spanSteps(batches: readonly OwnedBatch[]): Step[] {
-  const gone = { batches: [] as number[], states: [] as string[], froms: [] as number[] };
-  const set = { batches: [] as number[], states: [] as string[], froms: [] as number[], tos: [] as number[] };
+  const steps: Step[] = [];
+  const set = {
+    batches: [] as number[],
+    states: [] as string[],
+    froms: [] as number[],
+    tos: [] as number[],
+  };
   for (const batch of batches) {
     for (const [state, spans] of Object.entries(batch.spans)) {
       const changes = spans.changes();
-      for (const from of changes.gone) {
-        gone.batches.push(batch.id);
-        gone.states.push(state);
-        gone.froms.push(from);
+      if (changes.gone.length > 0) {
+        steps.push({
+          statement: 'delete_spans',
+          values: [String(batch.id), state, numberArray(changes.gone)],
+        });
       }
       for (const [from, to] of changes.set) {
         set.batches.push(batch.id);
@@ -343,19 +338,14 @@ function spanSteps(batches: readonly OwnedBatch[]): Step[] {
       }
     }
   }
-  const steps: Step[] = [];
-  if (gone.froms.length > 0) {
-    const values = [numberArray(gone.batches), textArray(gone.states), numberArray(gone.froms)];
-    steps.push({ statement: 'delete_spans', values });
-  }
   if (set.froms.length > 0) {
-    const values = [
+    const columns = [
       numberArray(set.batches),
       textArray(set.states),
       numberArray(set.froms),
       numberArray(set.tos),
     ];
-    steps.push({ statement: 'set_spans', values });
+    steps.push({ statement: 'set_spans', values: columns });
   }
   return steps;
 }

@@ -8,7 +8,6 @@ type Kind = 'number' | 'text';
 interface Rows {
   readonly statement: StatementName;
   readonly kinds: readonly Kind[];
-  readonly variant: string;
   readonly columns: Cell[][];
 }
 
@@ -28,18 +27,14 @@ export class Changes {
     return this.#rows.length === 0;
   }
 
-  /**
-   * Adds one row of parameters; `kinds` tells what the columns are. One statement changes a row once, in whatever order: what
-   * may concern the same row again, and differs in `variant`, becomes another statement.
-   */
-  add(statement: StatementName, kinds: readonly Kind[], cells: readonly Cell[], variant = ''): void {
+  /** Adds one row of parameters; `kinds` tells what the columns are. Nothing may change the same row twice in a row. */
+  add(statement: StatementName, kinds: readonly Kind[], cells: readonly Cell[]): void {
     const last = this.#rows.at(-1);
     let rows: Rows;
-    const isSame =
-      last !== undefined && 'columns' in last && last.statement === statement && last.variant === variant;
+    const isSame = last !== undefined && 'columns' in last && last.statement === statement;
     if (isSame) rows = last;
     else {
-      rows = { statement, kinds, variant, columns: kinds.map(() => []) };
+      rows = { statement, kinds, columns: kinds.map(() => []) };
       this.#rows.push(rows);
     }
     for (let i = 0; i < cells.length; i++) rows.columns[i]?.push(cells[i]);

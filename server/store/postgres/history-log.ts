@@ -1,6 +1,7 @@
 import {
   countSeqs,
   eachSeq,
+  hasSeq,
   MAX_REPLY_CHARS,
   rangesOf,
   type SeqRange,
@@ -15,10 +16,11 @@ import {
   type HistoryState,
   WORKER_LOST,
 } from '../operations/tables.ts';
-import { numberArray } from './array-text.ts';
+import { numberArray, withoutNul } from './array-text.ts';
 import type { BatchCache } from './batch-cache.ts';
 import type { Changes } from './changes.ts';
 import { CommitFirst, type Row, type Scope } from './scope.ts';
+import type { StatementName } from './statements.ts';
 
 /** Rows beyond the range asked for that are read along with it: who asks for one range often asks for the next. */
 const READ_AHEAD = 10_000;
@@ -34,6 +36,12 @@ interface Entry {
 }
 
 const EVERYONE: SeqRanges = [[0, Infinity]];
+
+/** What the columns of STATEMENTS.history_record are. */
+const RECORD = [
+  ...['number', 'number', 'text', 'number', 'number', 'number', 'number', 'number'],
+  ...['text', 'text', 'text', 'number'],
+] as readonly ('number' | 'text')[];
 
 /**
  * The history of recipients is not kept in memory. What a group changes is a log, of statements and of the same changes to a
@@ -78,11 +86,12 @@ export class HistoryLog implements HistoryRows {
   }
 
   aside(batch: number, ranges: SeqRanges): ClaimedRecipient[] {
-    if (this.#batches.byId(batch).counts.deferred === 0 || ranges.length === 0) return [];
+    if (this.#batches.byId(batch).counts.deferred === 0) return [];
     this.#committedOnly(batch);
-    return this.#scope.need(`aside ${batch} ${JSON.stringify(ranges)}`, async (read) =>
-      (await read('history_aside', [String(batch), ...bounds(ranges), String(ASIDE_UNTIL)])).map(claimedOf),
+    const aside = this.#scope.need(`aside ${batch}`, async (read) =>
+      (await read('history_aside', [String(batch), String(ASIDE_UNTIL)])).map(claimedOf),
     );
+    return aside.filter(({ seq }) => hasSeq(ranges, seq));
   }
 
   within(batch: number, [from, to]: SeqRange): readonly HistoryRow[] {
@@ -103,15 +112,12 @@ export class HistoryLog implements HistoryRows {
   }
 
   setState(batch: number, ranges: SeqRanges, state: HistoryState): void {
-    for (const [from, to] of ranges) {
-      const cells = [batch, from, to, state];
-      this.#changes.add('history_set_state', ['number', 'number', 'number', 'text'], cells, state);
-    }
+    this.#update('history_set_state', batch, ranges, [state]);
     this.#note(batch, ranges, (row) => row && { ...row, state });
   }
 
   sent(batch: number, ranges: SeqRanges): void {
-    this.#ranged('history_forget_sent', batch, ranges);
+    this.#update('history_forget_sent', batch, ranges);
     this.#note(batch, ranges, (row) => (row?.maybe_sent === 0 && row.accepted_twice === 0 ? undefined : row));
     this.setState(batch, ranges, 'sent');
   }
@@ -129,47 +135,30 @@ export class HistoryLog implements HistoryRows {
     const maybeSent = outcome.maybeSent === true ? 1 : 0;
     const reply = outcome.reply.slice(0, MAX_REPLY_CHARS);
     const wasMarked = again && maybeSent === 1 && this.within(batch, [seq, seq])[0]?.maybe_sent === 1;
-    if (again) {
-      this.#changes.add(
-        'history_record',
-        ['number', 'number', 'text', 'number', 'number', 'number', 'text', 'text', 'text', 'number'],
-        [batch, seq, as, charged, maybeSent, dueAt, worker, relay, reply, at],
-      );
-      this.#note(
-        batch,
-        [[seq, seq]],
-        (row) => row && { ...row, state: as, maybe_sent: Math.max(row.maybe_sent, maybeSent) },
-      );
-    } else this.#insert(batch, seq, { state: as, charged, maybeSent, dueAt, worker, relay, reply, at });
+    const row = { state: as, charged, maybeSent, dueAt, worker, relay, reply, at };
+    this.#record(batch, seq, row, again);
     return maybeSent === 1 && !wasMarked;
   }
 
   mark(batch: number, ranges: SeqRanges, { worker, relay, at }: Attempt): number {
-    let marked = 0;
-    for (const [from, to] of ranges) {
-      marked += this.within(batch, [from, to]).filter((row) => row.maybe_sent === 0).length;
-      this.#changes.add(
-        'history_mark',
-        ['number', 'number', 'number', 'text', 'text', 'text', 'number'],
-        [batch, from, to, worker, relay, WORKER_LOST, at],
-      );
-    }
+    const rows = ranges.flatMap((range) => this.within(batch, range));
+    this.#update('history_mark', batch, ranges, [worker, relay, WORKER_LOST, String(at)]);
     this.#note(batch, ranges, (row) => row && { ...row, maybe_sent: 1 });
-    return marked;
+    return rows.filter((row) => row.maybe_sent === 0).length;
   }
 
   insertMarked(batch: number, ranges: SeqRanges, as: HistoryState, { worker, relay, at }: Attempt): void {
     for (const seq of eachSeq(ranges)) {
-      this.#insert(batch, seq, { state: as, maybeSent: 1, worker, relay, reply: WORKER_LOST, at });
+      this.#record(batch, seq, { state: as, maybeSent: 1, worker, relay, reply: WORKER_LOST, at });
     }
   }
 
   insertAcceptedTwice(batch: number, seq: number, relay: string, now: number): void {
-    this.#insert(batch, seq, { state: 'sent', acceptedTwice: 1, relay, at: now });
+    this.#record(batch, seq, { state: 'sent', acceptedTwice: 1, relay, at: now });
   }
 
   acceptTwice(batch: number, seq: number): void {
-    this.#ranged('history_accept_twice', batch, [[seq, seq]]);
+    this.#update('history_accept_twice', batch, [[seq, seq]]);
     this.#note(batch, [[seq, seq]], (row) => row && { ...row, accepted_twice: 1 });
   }
 
@@ -200,13 +189,7 @@ export class HistoryLog implements HistoryRows {
       (await read('history_waiting', [String(batch), state, String(limit)])).map(([seq]) => Number(seq)),
     );
     const ranges = rangesOf(seqs);
-    for (const [from, to] of ranges) {
-      this.#changes.add(
-        'history_fail',
-        ['number', 'number', 'number', 'text', 'number'],
-        [batch, from, to, why.reply, why.now],
-      );
-    }
+    this.#update('history_fail', batch, ranges, [why.reply, String(why.now)]);
     this.#note(batch, ranges, (row) => row && { ...row, state: 'failed' });
     return seqs.length;
   }
@@ -217,20 +200,14 @@ export class HistoryLog implements HistoryRows {
     why: { readonly reply: string; readonly now: number },
   ): void {
     for (const seq of eachSeq(ranges)) {
-      this.#insert(batch, seq, { state: 'failed', reply: why.reply, at: why.now });
+      this.#record(batch, seq, { state: 'failed', reply: why.reply, at: why.now });
     }
   }
 
   putBack(batch: number, ranges: SeqRanges, dueAt: number): number {
     const rows = ranges.flatMap((range) => this.within(batch, range));
     const failed = rangesOf(rows.filter((row) => row.state === 'failed').map((row) => row.seq));
-    for (const [from, to] of failed) {
-      this.#changes.add(
-        'history_put_back',
-        ['number', 'number', 'number', 'number'],
-        [batch, from, to, dueAt],
-      );
-    }
+    this.#update('history_put_back', batch, failed, [String(dueAt)]);
     this.#note(batch, failed, (row) => row && { ...row, state: 'deferred' });
     return countSeqs(failed);
   }
@@ -253,25 +230,22 @@ export class HistoryLog implements HistoryRows {
   }
 
   acceptAfterAll(batch: number, seq: number): void {
-    this.#ranged('history_accept_after_all', batch, [[seq, seq]]);
+    this.#update('history_accept_after_all', batch, [[seq, seq]]);
     this.#note(batch, [[seq, seq]], (row) => row && { ...row, by_decision: 0 });
   }
 
   insertPending(batch: number, seq: number): void {
-    this.#insert(batch, seq, { state: 'pending' });
+    this.#record(batch, seq, { state: 'pending' });
   }
 
   putAside(batch: number, seq: number): void {
-    this.#changes.add('history_put_aside', ['number', 'number', 'number'], [batch, seq, ASIDE_UNTIL]);
+    this.#update('history_put_aside', batch, [[seq, seq]], [String(ASIDE_UNTIL)]);
     this.#note(batch, [[seq, seq]], (row) => row && { ...row, state: 'deferred' });
   }
 
   giveUp(batch: number, seq: number, as: 'failed' | 'unknown', reply: string, now: number): void {
-    this.#changes.add(
-      'history_give_up',
-      ['number', 'number', 'text', 'text', 'number'],
-      [batch, seq, as, reply.slice(0, MAX_REPLY_CHARS), now],
-    );
+    const cells = [as, reply.slice(0, MAX_REPLY_CHARS), String(now)];
+    this.#update('history_give_up', batch, [[seq, seq]], cells);
     this.#note(batch, [[seq, seq]], (row) => row && { ...row, state: as });
   }
 
@@ -280,19 +254,13 @@ export class HistoryLog implements HistoryRows {
   }
 
   takeForSent(batch: number, ranges: SeqRanges, now: number): void {
-    for (const [from, to] of ranges) {
-      this.#changes.add(
-        'history_take_for_sent',
-        ['number', 'number', 'number', 'text', 'number'],
-        [batch, from, to, TAKEN_FOR_SENT, now],
-      );
-    }
+    this.#update('history_take_for_sent', batch, ranges, [TAKEN_FOR_SENT, String(now)]);
     this.#note(batch, ranges, (row) => row && { ...row, state: 'sent', by_decision: 1 });
   }
 
   retryUnknown(batch: number, ranges: SeqRanges): number {
     const unmarked = this.#unknownRows(batch, ranges).filter(([, maybeSent]) => maybeSent === 0).length;
-    this.#ranged('history_retry_unknown', batch, ranges);
+    this.#update('history_retry_unknown', batch, ranges);
     this.#note(batch, ranges, (row) => row && { ...row, state: 'pending', maybe_sent: 1 });
     return unmarked;
   }
@@ -300,11 +268,12 @@ export class HistoryLog implements HistoryRows {
   /** The unknown ones among these, with their marks. */
   #unknownRows(batch: number, ranges: SeqRanges): readonly (readonly [seq: number, maybeSent: number])[] {
     this.#committedOnly(batch);
-    return this.#scope.need(`unknown ${batch} ${JSON.stringify(ranges)}`, async (read) =>
-      (await read('history_unknown', [String(batch), ...bounds(ranges)])).map(
+    const unknown = this.#scope.need(`unknown ${batch}`, async (read) =>
+      (await read('history_unknown', [String(batch)])).map(
         ([seq, maybeSent]) => [Number(seq), Number(maybeSent)] as const,
       ),
     );
+    return unknown.filter(([seq]) => hasSeq(ranges, seq));
   }
 
   /** The first due time after `now`; asks for those of all batches that have deferred recipients, as the caller will. */
@@ -352,54 +321,38 @@ export class HistoryLog implements HistoryRows {
     if ((this.#before.get(batch) ?? 0) > 0) throw new CommitFirst();
   }
 
-  #ranged(
-    statement:
-      | 'history_forget_sent'
-      | 'history_accept_twice'
-      | 'history_accept_after_all'
-      | 'history_retry_unknown',
+  /** A statement about these recipients, all of which have rows. */
+  #update(
+    statement: StatementName,
     batch: number,
     ranges: SeqRanges,
+    cells: readonly (string | null)[] = [],
   ): void {
-    for (const [from, to] of ranges)
-      this.#changes.add(statement, ['number', 'number', 'number'], [batch, from, to]);
+    if (ranges.length === 0) return;
+    this.#changes.one(statement, [String(batch), numberArray([...eachSeq(ranges)]), ...cells.map(clean)]);
   }
 
-  #insert(batch: number, seq: number, row: NewRow): void {
-    const { state, charged = 0, maybeSent = 0, acceptedTwice = 0 } = row;
-    this.#changes.add(
-      'history_insert',
-      [
-        'number',
-        'number',
-        'text',
-        'number',
-        'number',
-        'number',
-        'number',
-        'number',
-        'text',
-        'text',
-        'text',
-        'number',
-      ],
-      [
-        batch,
-        seq,
-        state,
-        charged,
-        charged,
-        maybeSent,
-        acceptedTwice,
-        row.dueAt,
-        row.worker,
-        row.relay,
-        row.reply,
-        row.at,
-      ],
-    );
+  /** `again`: it has a row. */
+  #record(batch: number, seq: number, row: NewRow, again = false): void {
+    const { state, charged = 0, maybeSent = 0, acceptedTwice = 0, dueAt, worker, relay, reply, at } = row;
+    const cells = [
+      batch,
+      seq,
+      state,
+      charged,
+      charged,
+      maybeSent,
+      acceptedTwice,
+      dueAt,
+      worker,
+      relay,
+      reply,
+      at,
+    ];
+    this.#changes.add('history_record', RECORD, cells);
     const made = { seq, state, maybe_sent: maybeSent, accepted_twice: acceptedTwice, by_decision: 0 };
-    this.#note(batch, [[seq, seq]], () => made, true);
+    const apply: Apply = (old) => old && { ...old, state, maybe_sent: Math.max(old.maybe_sent, maybeSent) };
+    this.#note(batch, [[seq, seq]], again ? apply : () => made, !again);
   }
 
   #note(batch: number, ranges: SeqRanges, apply: Apply, inserts = false): void {
@@ -428,9 +381,8 @@ function put(rows: Map<number, HistoryRow>, seq: number, row: HistoryRow | undef
   else rows.set(seq, row);
 }
 
-/** Ranges as two arrays. */
-function bounds(ranges: SeqRanges): [from: string, to: string] {
-  return [numberArray(ranges.map(([from]) => from)), numberArray(ranges.map(([, to]) => to))];
+function clean(text: string | null): string | null {
+  return text === null ? null : withoutNul(text);
 }
 
 function claimedOf([seq, address, name, variables, attempts, maybeSent]: Row): ClaimedRecipient {

@@ -71,15 +71,8 @@ export class WorkingSet implements Tables {
 
   /** The statements of the group behind its fence; its readings come last. */
   steps(): readonly Step[] {
-    const { first, last } = this.batches.steps();
-    const news = this.batches.news();
-    return [
-      ...first,
-      ...this.#changes.drain(),
-      ...this.tasks.steps(),
-      ...last,
-      ...notice(news, this.batches.server),
-    ];
+    const news = notice(this.batches.news(), this.batches.server);
+    return [...this.#changes.drain(), ...this.tasks.steps(), ...this.batches.steps(), ...news];
   }
 
   committed(): void {
@@ -280,7 +273,7 @@ class Suspicions implements SuspicionRows {
 
   clear(batch: number, ranges: SeqRanges): void {
     for (const [from, to] of ranges) {
-      this.#changes.add('clear_suspicions', ['number', 'number', 'number'], [batch, from, to]);
+      this.#changes.one('clear_suspicions', [String(batch), String(from), String(to)]);
     }
   }
 }

@@ -25,7 +25,7 @@ const RETRY_MS = 200;
  * The session of the connection that writes. The statements are few and always want the index: the plans do not depend on
  * statistics, which lag behind a batch that is being sent.
  */
-const SESSION = `
+export const SESSION = `
   SET synchronous_commit = on;
   SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
   SET lock_timeout = ${STATEMENT_TIMEOUT_MS / 3};
@@ -34,6 +34,9 @@ const SESSION = `
   SET enable_seqscan = off;
   SET enable_hashjoin = off;
   SET enable_mergejoin = off;
+  SET enable_material = off;
+  SET enable_bitmapscan = off;
+  SET default_transaction_isolation = 'read committed';
   SET jit = off;`;
 
 /** Whom the connection writes for. */

@@ -29,6 +29,8 @@ const BREAKABLE = `
   END $$;
   CREATE CONSTRAINT TRIGGER break_commit AFTER UPDATE OF group_no ON mutirao.server
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.break_commit();
+  CREATE CONSTRAINT TRIGGER break_commit AFTER UPDATE ON mutirao.instance
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.break_commit();
   INSERT INTO public.breakage VALUES (false);`;
 
 let database: Promise<string> | undefined;
