@@ -44,6 +44,19 @@ const Relays = z
     }
   });
 
+const StoreAddress = z
+  .string()
+  .refine(
+    isStoreAddress,
+    'must be sqlite, or the address of a PostgreSQL database, such as postgres://user:password@host:5432/mutirao',
+  );
+
+function isStoreAddress(text: string): boolean {
+  if (text === 'sqlite') return true;
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return false;
+  return new URL(text).pathname.length > 1;
+}
+
 const secret = token(8);
 
 /** Everything that can be set of a server. */
@@ -83,6 +96,21 @@ export const SERVER_SETTINGS = {
     fallback: '24h',
     value: 'TIME',
     description: 'a store whose last commit is older than this starts with its batches paused; 0: never',
+  },
+  store: {
+    schema: StoreAddress,
+    fallback: 'sqlite',
+    value: 'URL',
+    secret: true,
+    description:
+      'where batches are kept: sqlite is a file in the data folder; postgres://user:password@host:port/database is a database that several servers may share',
+  },
+  ownerLease: {
+    schema: duration(1_000, HOUR),
+    fallback: '5s',
+    value: 'TIME',
+    description:
+      'servers that share a --store: how long they wait for a sign of life of this one before they take over its batches',
   },
   peer: {
     schema: z.array(PeerUrl).max(200),

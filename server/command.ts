@@ -69,5 +69,23 @@ function openLog(settings: ServerSettings, folder: string): Log {
 function secretsOf(settings: ServerSettings): string[] {
   const tokens = [settings.tokenWorker, settings.tokenClient, settings.tokenMesh];
   const passwords = settings.relay.map((relay) => relay.pass);
-  return [...tokens, ...passwords].filter((secret) => secret !== undefined && secret !== '') as string[];
+  const store = settings.store === 'sqlite' ? [] : [settings.store, ...passwordsIn(settings.store)];
+  return [...tokens, ...passwords, ...store].filter(
+    (secret) => secret !== undefined && secret !== '',
+  ) as string[];
+}
+
+/** The password of an address, as it stands there and as it is meant. */
+function passwordsIn(address: string): string[] {
+  const { password, searchParams } = new URL(address);
+  const written = [password, searchParams.get('password') ?? ''];
+  return written.flatMap((text) => [text, decoded(text)]);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

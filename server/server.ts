@@ -40,7 +40,7 @@ import { advertised, meshSettings } from './mesh-settings.ts';
 import { RateMeter } from './rate-meter.ts';
 import { RelayBook } from './relays/relay-book.ts';
 import { describeServer } from './snapshot.ts';
-import { openSqliteStore } from './store/index.ts';
+import { openStore } from './store/index.ts';
 import { VERSION } from './version.ts';
 import { whyWaiting } from './waiting.ts';
 
@@ -104,12 +104,14 @@ export async function startServer(
     },
   });
   const { server: http, port } = await listen(app, settings);
-  const store = openSqliteStore({ folder, logger: log('store'), now });
+  const store = openStore({ store: settings.store, folder, logger: log('store'), now });
   let uuid: string;
   let instance: Instance;
   try {
     await store.start();
     uuid = loadIdentity(folder).uuid;
+    const url = endpointUrl(advertised(settings, port));
+    await store.register({ server: uuid, url, leaseMs: settings.ownerLease });
     instance = await Instance.begin({
       store,
       folder,
@@ -322,6 +324,7 @@ export async function startServer(
       http.close(() => resolve());
       http.closeAllConnections();
     });
+    await store.release().catch(() => {});
     await store.stop();
     logger.info(
       { part: 'server', leases: out },
