@@ -147,12 +147,16 @@ export class BatchCache implements BatchRows {
       .sort((a, b) => a.id - b.id);
   }
 
+  /** @throws StoreError NOT_OWNER */
+  checkOwned(batch: Batch): void {
+    if ((batch as OwnedBatch).owner === this.#owner()) return;
+    throw new StoreError('NOT_OWNER', `batch ${batch.uuid} belongs to another server; ask that one`);
+  }
+
   change(batch: Batch): void {
     const owned = batch as OwnedBatch;
     if (this.#touched.has(owned)) return;
-    if (owned.owner !== this.#owner()) {
-      throw new StoreError('NOT_OWNER', `batch ${batch.uuid} belongs to another server; ask that one`);
-    }
+    this.checkOwned(owned);
     this.#touched.add(owned);
     const { state, rejected, duplicates, maybeSent, secondReports, finishedAt } = owned;
     const counts = { ...owned.counts };

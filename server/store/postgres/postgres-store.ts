@@ -212,26 +212,26 @@ export class PostgresStore implements Store {
   }
 
   pauseBatch(uuid: string): Promise<BatchFigures | undefined> {
-    return this.#write((tables) => actions.pause(tables, uuid));
+    return this.#writeOwn(uuid, (tables) => actions.pause(tables, uuid));
   }
 
   resumeBatch(uuid: string): Promise<BatchFigures | undefined> {
-    return this.#write((tables) => actions.resume(tables, uuid));
+    return this.#writeOwn(uuid, (tables) => actions.resume(tables, uuid));
   }
 
   cancelBatch(uuid: string, now: number): Promise<BatchFigures | undefined> {
-    return this.#write((tables) => actions.cancel(tables, uuid, now));
+    return this.#writeOwn(uuid, (tables) => actions.cancel(tables, uuid, now));
   }
 
   retryFailed(uuid: string): Promise<{ figures: BatchFigures; changed: number } | undefined> {
-    return this.#write((tables) => actions.retryFailed(tables, uuid));
+    return this.#writeOwn(uuid, (tables) => actions.retryFailed(tables, uuid));
   }
 
   expireBatch(
     uuid: string,
     expiry: BatchExpiry,
   ): Promise<{ figures: BatchFigures; changed: number } | undefined> {
-    return this.#write((tables) => expireBatch(tables, uuid, expiry));
+    return this.#writeOwn(uuid, (tables) => expireBatch(tables, uuid, expiry));
   }
 
   resolveUnknown(
@@ -240,7 +240,7 @@ export class PostgresStore implements Store {
     seqs: SeqRanges | undefined,
     now: number,
   ): Promise<{ figures: BatchFigures; changed: number } | undefined> {
-    return this.#write((tables) => resolveUnknown(tables, uuid, decision, seqs, now));
+    return this.#writeOwn(uuid, (tables) => resolveUnknown(tables, uuid, decision, seqs, now));
   }
 
   possibleDuplicates(uuid: string, after: number, limit: number): Promise<readonly PossibleDuplicate[]> {
@@ -250,7 +250,8 @@ export class PostgresStore implements Store {
   /** The rows of the fresh recipients are read in the same transaction. */
   async claim(request: ClaimRequest): Promise<Claim | undefined> {
     const end = { task: request.task, now: request.now, sent: [], outcomes: [], returned: [], done: true };
-    const leased = await this.#write(
+    const leased = await this.#writeOwn(
+      request.batch,
       (tables) => {
         const claimed = claim(tables, request);
         return claimed && { ...claimed, reading: tables.recipients.read(claimed.batch, claimed.fresh) };
@@ -288,7 +289,7 @@ export class PostgresStore implements Store {
   }
 
   putBack(batch: string, seqs: SeqRanges, dueAt: number): Promise<Moved | undefined> {
-    return this.#write((tables) => actions.putBack(tables, batch, seqs, dueAt));
+    return this.#writeOwn(batch, (tables) => actions.putBack(tables, batch, seqs, dueAt));
   }
 
   openLoans(): Promise<readonly LoanRecord[]> {
@@ -392,6 +393,19 @@ export class PostgresStore implements Store {
   async #write<T>(run: (tables: WorkingSet) => T, revoke?: (tables: WorkingSet) => unknown): Promise<T> {
     this.#checkStarted();
     return this.#commits.write(run, revoke);
+  }
+
+  /** About a batch that another server owns it is refused, even where nothing would change. */
+  #writeOwn<T>(
+    batch: string,
+    run: (tables: WorkingSet) => T,
+    revoke?: (tables: WorkingSet) => unknown,
+  ): Promise<T> {
+    return this.#write((tables) => {
+      const found = tables.batches.committed(batch);
+      if (found !== undefined) tables.batches.checkOwned(found);
+      return run(tables);
+    }, revoke);
   }
 
   /** Sees what was asked for before. */
