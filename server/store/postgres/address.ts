@@ -8,11 +8,11 @@ export const CONNECT_WITHIN_MS = 5_000;
 const KEEP_ALIVE_MS = 10_000;
 
 /** How connections to the database at this address (`postgres://…`) are made. */
-export function clientConfig(url: string): ClientConfig {
+export function clientConfig(url: string, connectWithinMs = CONNECT_WITHIN_MS): ClientConfig {
   return {
     connectionString: url,
     application_name: 'mutirao',
-    connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    connectionTimeoutMillis: connectWithinMs,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,

@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { Client, type ClientConfig } from 'pg';
 import { WarnLimiter } from '../../../logging/index.ts';
 import type { SeqRanges } from '../../../protocol/index.ts';
 import type { BatchFigures, BatchRecord } from '../../batches/batch.ts';
@@ -66,6 +66,10 @@ export interface PostgresOptions {
   readonly logger?: StoreLogger;
   /** ms since the epoch; for the housekeeping. */
   readonly now?: () => number;
+  /** How long it may take to get a connection, ms. */
+  readonly connectWithinMs?: number;
+  /** How long it is tried to find out what became of a group of writes whose answer was lost, ms. */
+  readonly resolveWithinMs?: number;
 }
 
 /** The store in a PostgreSQL database that several servers may share. Call `start`, then `register`, before anything else. */
@@ -78,7 +82,7 @@ export function openPostgresStore(options: PostgresOptions): PostgresStore {
  * writes; reads see what is committed, over a small pool. New → started → registered → stopped; it is not started twice.
  */
 export class PostgresStore implements Store {
-  readonly #url: string;
+  readonly #config: ClientConfig;
   readonly #location: string;
   readonly #writer: Writer;
   readonly #reader: Reader;
@@ -95,11 +99,12 @@ export class PostgresStore implements Store {
   #place: StorePlace | undefined;
   #state: 'new' | 'started' | 'stopped' = 'new';
 
-  constructor({ url, logger, now = Date.now }: PostgresOptions) {
-    this.#url = url;
+  constructor(options: PostgresOptions) {
+    const { url, logger, now = Date.now } = options;
     this.#location = publicAddress(url);
-    const config = clientConfig(url);
-    this.#writer = new Writer(config);
+    const config = clientConfig(url, options.connectWithinMs);
+    this.#config = config;
+    this.#writer = new Writer(config, options.resolveWithinMs);
     this.#reader = new Reader(config);
     this.#listener = new Listener(config, () => this.#writer.name?.server);
     const warnings = logger && new WarnLimiter(logger, () => performance.now(), ONE_FAILURE_PER_MS);
@@ -380,7 +385,7 @@ export class PostgresStore implements Store {
   }
 
   async #migrate(): Promise<void> {
-    const client = new Client(clientConfig(this.#url));
+    const client = new Client(this.#config);
     client.on('error', () => {});
     try {
       await client.connect();

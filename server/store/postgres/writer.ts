@@ -16,7 +16,7 @@ const SILENCE_MS = 20_000;
  * When the connection is lost between a group of writes and its answer, it is not known whether the group was committed. How
  * long it is tried to find out, before the group is given up, ms: longer than a restart of PostgreSQL takes.
  */
-const RESOLVE_WITHIN_MS = 20_000;
+export const RESOLVE_WITHIN_MS = 20_000;
 
 /** Between two attempts to connect meanwhile, ms. */
 const RETRY_MS = 200;
@@ -82,6 +82,7 @@ export function nameLost(cause?: unknown): StoreError {
  */
 export class Writer {
   readonly #config: ClientConfig;
+  readonly #resolveWithinMs: number;
   #client: Client | undefined;
   #name: Name | undefined;
   #session = '0';
@@ -89,8 +90,9 @@ export class Writer {
   #lastCommitted = 0;
   #closed = false;
 
-  constructor(config: ClientConfig) {
+  constructor(config: ClientConfig, resolveWithinMs = RESOLVE_WITHIN_MS) {
     this.#config = config;
+    this.#resolveWithinMs = resolveWithinMs;
   }
 
   get name(): Name | undefined {
@@ -107,12 +109,15 @@ export class Writer {
     return this.#lastCommitted;
   }
 
-  /** From now on it writes for this server. */
+  /** From now on it writes for this server. @throws StoreError */
   async enrol(name: Name): Promise<void> {
     this.#name = name;
     this.#groupNo = 0;
-    const client = await this.connect();
-    await this.#beginSession(client);
+    try {
+      await this.#beginSession(await this.connect());
+    } catch (error) {
+      throw storageFailure(error) ?? error;
+    }
   }
 
   /** The connection, made when there is none. @throws what pg says, StoreError NOT_OWNER */
@@ -180,7 +185,7 @@ export class Writer {
 
   /** @throws Unresolved */
   async #wasCommitted(groupNo: number, cause: unknown): Promise<boolean> {
-    const deadline = performance.now() + RESOLVE_WITHIN_MS;
+    const deadline = performance.now() + this.#resolveWithinMs;
     for (;;) {
       try {
         await this.connect();
