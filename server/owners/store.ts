@@ -1,4 +1,4 @@
-import type { BatchRecord } from '../batches/batch.ts';
+import type { BatchFigures, BatchRecord } from '../batches/batch.ts';
 import type { Lease } from '../dispatch/store.ts';
 
 /** This server, as the others that share the store are to know it. */
@@ -65,6 +65,8 @@ export interface OwnerRequest {
  * Time is told by the clock of the store, never by a server's. A store of one server alone (SQLite) is always the owner's.
  */
 export interface OwnerStore {
+  /** Other servers may use it too. False: there is nobody to adopt from, to ask or to hear of. */
+  readonly isShared: boolean;
   /**
    * To be called once, after `start` and before anything is written. Takes up the name and whatever is still owned under it
    * from an earlier run, which is fenced off from now on. The lease begins.
@@ -85,6 +87,15 @@ export interface OwnerStore {
   adoptBatch(batch: string): Promise<boolean>;
   /** The owner of a committed batch; undefined: no such batch. */
   ownerOf(batch: string): Promise<ServerRecord | undefined>;
+  /** Those of these batches that other servers own, or that are gone. */
+  notOwned(batches: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Calls back when a write was refused with NOT_OWNER, before its caller hears of it, with the batch; undefined: another
+   * process took over this server's name. @returns what ends it
+   */
+  onNotOwner(listener: (batch: string | undefined) => void): () => void;
+  /** The figures of a committed batch, whoever owns it, as they are behind every write asked for before. Undefined: no such batch. */
+  figures(batch: string): Promise<BatchFigures | undefined>;
   /** Every server that is known, live or not, this one included. */
   servers(): Promise<readonly ServerRecord[]>;
   /** An orderly end: others may adopt at once what is unfinished. To be called before `stop`. */

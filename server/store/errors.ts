@@ -32,10 +32,18 @@ export class StoreError extends Error {
   readonly code: StoreErrorCode;
   /** The same call may succeed later. */
   readonly retry: boolean;
+  /** NOT_OWNER: the batch that another server owns; undefined: this server owns nothing any more. */
+  readonly batch: string | undefined;
 
-  constructor(code: StoreErrorCode, message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+  constructor(code: StoreErrorCode, message: string, options: { cause?: unknown; batch?: string } = {}) {
+    super(message, { cause: options.cause });
+    this.batch = options.batch;
     this.code = code;
     this.retry = code === 'STORE_UNAVAILABLE';
   }
+}
+
+/** Another server owns what was to be written. */
+export function isNotOwner(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.code === 'NOT_OWNER';
 }

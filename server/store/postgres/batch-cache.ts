@@ -150,7 +150,9 @@ export class BatchCache implements BatchRows {
   /** @throws StoreError NOT_OWNER */
   checkOwned(batch: Batch): void {
     if ((batch as OwnedBatch).owner === this.#owner()) return;
-    throw new StoreError('NOT_OWNER', `batch ${batch.uuid} belongs to another server; ask that one`);
+    throw new StoreError('NOT_OWNER', `batch ${batch.uuid} belongs to another server; ask that one`, {
+      batch: batch.uuid,
+    });
   }
 
   change(batch: Batch): void {

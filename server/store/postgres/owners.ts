@@ -20,7 +20,7 @@ const I_LIVE = `EXISTS (
 const ADOPT = `
   WITH dead AS (
     SELECT s.uuid FROM mutirao.server s
-    WHERE s.uuid <> $1 AND s.lease_until <= clock_timestamp() AND ${I_LIVE}
+    WHERE s.uuid <> $1 AND s.lease_until <= clock_timestamp()
       AND EXISTS (SELECT FROM mutirao.batch b WHERE b.owner = s.uuid AND b.finished_at IS NULL)
     FOR UPDATE OF s SKIP LOCKED
   ), chosen AS (
@@ -33,7 +33,7 @@ const ADOPT = `
 const ADOPT_ONE = `
   WITH dead AS (
     SELECT s.uuid FROM mutirao.server s JOIN mutirao.batch b ON b.owner = s.uuid
-    WHERE b.uuid = $3 AND s.uuid <> $1 AND s.lease_until <= clock_timestamp() AND ${I_LIVE}
+    WHERE b.uuid = $3 AND s.uuid <> $1 AND s.lease_until <= clock_timestamp()
     FOR UPDATE OF s SKIP LOCKED
   )
   UPDATE mutirao.batch b SET owner = $1, owner_epoch = b.owner_epoch + 1
@@ -166,6 +166,15 @@ export class Owners {
       [batch],
     );
     return row;
+  }
+
+  async notOwned(batches: readonly string[]): Promise<readonly string[]> {
+    const rows = await this.#reader.rows<{ uuid: string }>(
+      `SELECT h.uuid FROM unnest($1::text[]) AS h (uuid)
+       LEFT JOIN mutirao.batch b ON b.uuid = h.uuid WHERE b.owner IS DISTINCT FROM $2`,
+      [batches, this.#name.server],
+    );
+    return rows.map(({ uuid }) => uuid);
   }
 
   async servers(): Promise<readonly ServerRecord[]> {

@@ -31,8 +31,9 @@ import type {
   ServerRecord,
   StoreChange,
 } from '../../owners/store.ts';
-import { StoreError } from '../errors.ts';
+import { isNotOwner, StoreError } from '../errors.ts';
 import * as actions from '../operations/actions.ts';
+import { figuresOf } from '../operations/batch.ts';
 import { claim } from '../operations/claim.ts';
 import { expire } from '../operations/expire.ts';
 import { type BatchExpiry, expireBatch } from '../operations/expire-batch.ts';
@@ -82,6 +83,7 @@ export function openPostgresStore(options: PostgresOptions): PostgresStore {
  * writes; reads see what is committed, over a small pool. New → started → registered → stopped; it is not started twice.
  */
 export class PostgresStore implements Store {
+  readonly isShared = true;
   readonly #config: ClientConfig;
   readonly #location: string;
   readonly #writer: Writer;
@@ -96,6 +98,7 @@ export class PostgresStore implements Store {
   readonly #loans: Loans;
   readonly #instance: Instance;
   readonly #housekeeping: Housekeeping;
+  readonly #onNotOwner = new Set<(batch: string | undefined) => void>();
   #place: StorePlace | undefined;
   #state: 'new' | 'started' | 'stopped' = 'new';
 
@@ -358,6 +361,22 @@ export class PostgresStore implements Store {
     return this.#read(() => this.#owners.ownerOf(batch));
   }
 
+  notOwned(batches: readonly string[]): Promise<readonly string[]> {
+    return this.#read(() => this.#owners.notOwned(batches));
+  }
+
+  onNotOwner(listener: (batch: string | undefined) => void): () => void {
+    this.#onNotOwner.add(listener);
+    return () => this.#onNotOwner.delete(listener);
+  }
+
+  figures(batch: string): Promise<BatchFigures | undefined> {
+    return this.#write((tables) => {
+      const committed = tables.batches.committed(batch);
+      return committed && figuresOf(committed);
+    });
+  }
+
   servers(): Promise<readonly ServerRecord[]> {
     return this.#owners.servers();
   }
@@ -397,7 +416,12 @@ export class PostgresStore implements Store {
 
   async #write<T>(run: (tables: WorkingSet) => T, revoke?: (tables: WorkingSet) => unknown): Promise<T> {
     this.#checkStarted();
-    return this.#commits.write(run, revoke);
+    try {
+      return await this.#commits.write(run, revoke);
+    } catch (error) {
+      if (isNotOwner(error)) for (const listener of this.#onNotOwner) listener(error.batch);
+      throw error;
+    }
   }
 
   /** About a batch that another server owns it is refused, even where nothing would change. */

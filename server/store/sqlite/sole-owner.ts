@@ -1,3 +1,4 @@
+import type { BatchFigures, BatchRecord } from '../../batches/batch.ts';
 import type {
   Adopted,
   OwnerRequest,
@@ -10,9 +11,10 @@ import { StoreError } from '../errors.ts';
 
 /** A store that belongs to one server: it owns every batch, and there is nobody to adopt from, to ask or to hear of. */
 export abstract class SoleOwner implements OwnerStore {
+  readonly isShared = false;
   #self: ServerRecord | undefined;
 
-  abstract getBatch(uuid: string): Promise<object | undefined>;
+  abstract getBatch(uuid: string): Promise<BatchRecord | undefined>;
 
   async register({ server, url }: Registration): Promise<void> {
     this.#self = { server, url, live: true };
@@ -32,6 +34,18 @@ export abstract class SoleOwner implements OwnerStore {
 
   async ownerOf(batch: string): Promise<ServerRecord | undefined> {
     return (await this.getBatch(batch)) === undefined ? undefined : this.#self;
+  }
+
+  async notOwned(_batches: readonly string[]): Promise<readonly string[]> {
+    return [];
+  }
+
+  onNotOwner(): () => void {
+    return () => {};
+  }
+
+  async figures(batch: string): Promise<BatchFigures | undefined> {
+    return this.getBatch(batch);
   }
 
   async servers(): Promise<readonly ServerRecord[]> {
