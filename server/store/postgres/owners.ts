@@ -20,7 +20,7 @@ const I_LIVE = `EXISTS (
 const ADOPT = `
   WITH dead AS (
     SELECT s.uuid FROM mutirao.server s
-    WHERE s.uuid <> $1 AND s.lease_until <= clock_timestamp()
+    WHERE s.uuid <> $1 AND s.lease_until <= clock_timestamp() AND ${I_LIVE}
       AND EXISTS (SELECT FROM mutirao.batch b WHERE b.owner = s.uuid AND b.finished_at IS NULL)
     FOR UPDATE OF s SKIP LOCKED
   ), chosen AS (
@@ -33,7 +33,7 @@ const ADOPT = `
 const ADOPT_ONE = `
   WITH dead AS (
     SELECT s.uuid FROM mutirao.server s JOIN mutirao.batch b ON b.owner = s.uuid
-    WHERE b.uuid = $3 AND s.uuid <> $1 AND s.lease_until <= clock_timestamp()
+    WHERE b.uuid = $3 AND s.uuid <> $1 AND s.lease_until <= clock_timestamp() AND ${I_LIVE}
     FOR UPDATE OF s SKIP LOCKED
   )
   UPDATE mutirao.batch b SET owner = $1, owner_epoch = b.owner_epoch + 1

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** What becomes of the next message of a client, on whichever line. */
-type Fate = 'passes' | 'is lost' | 'is answered in vain';
+type Fate = 'passes' | 'is lost' | 'is late' | 'is answered in vain';
 
 /** A line to PostgreSQL that can be cut before a message arrives, or before its answer does, or altogether. */
 export class FragileLine {
@@ -10,6 +10,7 @@ export class FragileLine {
   readonly #sockets = new Set<Socket>();
   #fate: Fate = 'passes';
   #isDown = false;
+  #late: (() => void) | undefined;
 
   private constructor(port: number) {
     this.#server = createServer((client) => this.#join(client, port));
@@ -31,6 +32,14 @@ export class FragileLine {
     this.#fate = fate;
   }
 
+  /** Has the message that is late arrive. */
+  arrive(): void {
+    const late = this.#late;
+    if (late === undefined) throw new Error('nothing is late');
+    this.#late = undefined;
+    late();
+  }
+
   /** Nobody gets through, or everybody again. */
   set isDown(down: boolean) {
     this.#isDown = down;
@@ -49,9 +58,10 @@ export class FragileLine {
     }
     const database = connect(port, '127.0.0.1');
     let isInVain = false;
+    let isHeld = false;
     const cut = (): void => {
       client.destroy();
-      database.destroy();
+      if (!isHeld) database.destroy();
     };
     for (const socket of [client, database]) {
       this.#sockets.add(socket);
@@ -66,7 +76,14 @@ export class FragileLine {
       this.#fate = 'passes';
       isInVain ||= fate === 'is answered in vain';
       if (fate === 'is lost') cut();
-      else database.write(bytes);
+      else if (fate === 'is late') {
+        isHeld = true;
+        client.destroy();
+        this.#late = () => {
+          database.on('data', () => database.destroy());
+          database.write(bytes);
+        };
+      } else if (!isHeld) database.write(bytes);
     });
     database.on('data', (bytes) => {
       if (!isInVain) client.write(bytes);

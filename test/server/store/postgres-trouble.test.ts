@@ -52,6 +52,20 @@ describe('a line to PostgreSQL that is cut', () => {
     expect((await claim(store, batch, 5)).seqs).toEqual([0, 1, 2, 3, 4]);
   });
 
+  it('with a write that arrives later, when it was given up: it changes nothing', async () => {
+    line.next('is late');
+    await expect(claim(store, batch, 5)).rejects.toMatchObject(UNAVAILABLE);
+    const side = new pg.Client({ connectionString: url });
+    await side.connect();
+    const sessions = `SELECT FROM pg_stat_activity WHERE application_name LIKE 'mutirao server-%' AND datname = current_database()`;
+    expect((await side.query(sessions)).rows).toHaveLength(2);
+    line.arrive();
+    await until('the old session is over', async () => (await side.query(sessions)).rows.length === 1);
+    await side.end();
+    expect(await counts()).toMatchObject({ pending: 20, leased: 0 });
+    expect((await claim(store, batch, 5)).seqs).toEqual([0, 1, 2, 3, 4]);
+  });
+
   it('before the answer comes: what was committed is answered so, with the rows of a task', async () => {
     line.next('is answered in vain');
     const { task, seqs, claimed } = await claim(store, batch, 5);
