@@ -24,3 +24,9 @@ export function whyUnable(): string | undefined {
 export function whyMissing(name: MtaName): string | undefined {
   return whyUnable() ?? (existsSync(rootOf(name)) ? undefined : `it is not here; \`${FETCH}\` fetches it`);
 }
+
+/** For programs that only root runs: its folders are on the PATH of a login, and often missing from that of a job. */
+export const ROOTS_ENVIRONMENT: NodeJS.ProcessEnv = {
+  ...process.env,
+  PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`,
+};

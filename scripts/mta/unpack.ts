@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { closureOf } from './dependencies.ts';
-import { PACKAGES, rootOf } from './place.ts';
+import { PACKAGES, ROOTS_ENVIRONMENT, rootOf } from './place.ts';
 import { MAIL, type MtaName, RECIPES, type Recipe } from './recipes.ts';
 
 /** Output of `apt-cache depends --recurse` for Postfix is 100 kB. */
@@ -45,7 +45,11 @@ export function fetchMta(name: MtaName): string {
 }
 
 function probe(root: string, recipe: Recipe): string {
-  const { stdout, stderr } = spawnSync('chroot', [root, ...recipe.probe], { encoding: 'utf8' });
+  const { stdout, stderr, error } = spawnSync('chroot', [root, ...recipe.probe], {
+    encoding: 'utf8',
+    env: ROOTS_ENVIRONMENT,
+  });
+  if (error !== undefined) throw error;
   const version = recipe.version.exec(stdout || stderr)?.[0];
   if (version === undefined) throw new Error(`${recipe.probe[0]} does not run unpacked: ${stdout}${stderr}`);
   return version;

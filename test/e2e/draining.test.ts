@@ -21,8 +21,8 @@ async function onTheLine(rule: 'slow' | 'hang', args: { server?: string[]; worke
   const worker = await town.worker(server, ['--connections', String(3 * COUNT), ...(args.worker ?? [])]);
   const batch = await town.submit(server, named(rule));
   await town.untilBatch('all are leased', batch, ({ counts }) => counts.leased === COUNT);
-  // the last envelope may wait behind another mail's reply
-  await until('the relay has most of them', () => town.copies().size >= COUNT - 1);
+  // the other envelope of a connection waits behind the reply to the first mail
+  await until('the relay has half of them', () => town.copies().size >= COUNT / 2);
   return { town, sink, server, worker, batch };
 }
 

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { RUNS, rootOf } from '../../../scripts/mta/place.ts';
+import { ROOTS_ENVIRONMENT, RUNS, rootOf } from '../../../scripts/mta/place.ts';
 import type { MtaName } from '../../../scripts/mta/recipes.ts';
 import { until } from '../../support/until.ts';
 
@@ -76,11 +76,19 @@ export class Cage {
 
   /** Runs a program to its end with that on its standard input, and gives what it printed. */
   run(input: string, program: string, ...args: string[]): string {
-    return execFileSync('chroot', [this.root, program, ...args], { encoding: 'utf8', input, stdio: 'pipe' });
+    return execFileSync('chroot', [this.root, program, ...args], {
+      encoding: 'utf8',
+      input,
+      stdio: 'pipe',
+      env: ROOTS_ENVIRONMENT,
+    });
   }
 
   start(program: string, ...args: string[]): ChildProcess {
-    const child = spawn('chroot', [this.root, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('chroot', [this.root, program, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: ROOTS_ENVIRONMENT,
+    });
     const keep = (chunk: Buffer): void => {
       this.#output = (this.#output + chunk.toString()).slice(-MAX_OUTPUT);
     };
