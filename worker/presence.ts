@@ -1,4 +1,5 @@
 import { PROTOCOL_VERSION, type WorkerAlive } from '../protocol/index.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** An ALIVE goes out at least so often, ms, also when nothing is held. */
 const HEARTBEAT_MS = 10_000;
@@ -21,6 +22,8 @@ export interface Identity {
   readonly inFlight: number;
 }
 
+type Time = Pick<Surroundings, 'now' | 'setTimer' | 'soon'>;
+
 /** What the presence needs of the worker around it. */
 export interface Company {
   status(): WorkerStatus;
@@ -41,21 +44,21 @@ export interface Company {
 export class Presence {
   readonly #identity: Identity;
   readonly #company: Company;
-  readonly #now: () => number;
+  readonly #time: Time;
   #isUp = false;
   #leaving = false;
   #knownSlots = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
   /** When the ALIVEs that list leases were sent, oldest first: a renewal counts from then. */
   #unanswered: number[] = [];
-  #heartbeat: NodeJS.Timeout | undefined;
-  #askAgain: NodeJS.Timeout | undefined;
+  #cancelHeartbeat: (() => void) | undefined;
+  #cancelAskAgain: (() => void) | undefined;
   #changing = false;
 
-  constructor(identity: Identity, company: Company, now: () => number) {
+  constructor(identity: Identity, company: Company, time: Time) {
     this.#identity = identity;
     this.#company = company;
-    this.#now = now;
+    this.#time = time;
   }
 
   arrived(): void {
@@ -89,7 +92,7 @@ export class Presence {
   changed(): void {
     if (this.#changing) return;
     this.#changing = true;
-    setImmediate(() => {
+    this.#time.soon(() => {
       this.#changing = false;
       if (this.#isUp && this.#company.status().openSlots > this.#knownSlots) this.say();
     });
@@ -98,14 +101,14 @@ export class Presence {
   /** The server had nothing: asks again. */
   noTask(): void {
     this.#knownSlots = 0;
-    clearTimeout(this.#askAgain);
-    const waitMs = Math.max(0, this.#askedAt + ASK_AGAIN_MS - this.#now());
-    this.#askAgain = setTimeout(() => this.changed(), waitMs);
+    this.#cancelAskAgain?.();
+    const waitMs = Math.max(0, this.#askedAt + ASK_AGAIN_MS - this.#time.now());
+    this.#cancelAskAgain = this.#time.setTimer(() => this.changed(), waitMs);
   }
 
   /** LEASES came. Returns from when the renewal counts. */
   answered(): number {
-    return this.#unanswered.shift() ?? this.#now();
+    return this.#unanswered.shift() ?? this.#time.now();
   }
 
   say(): void {
@@ -124,7 +127,7 @@ export class Presence {
       PROTOCOL: PROTOCOL_VERSION,
     });
     if (!sent) return;
-    this.#askedAt = this.#now();
+    this.#askedAt = this.#time.now();
     this.#knownSlots = openSlots;
     if (leases.length > 0) this.#unanswered.push(this.#askedAt);
     if (this.#unanswered.length > MAX_UNANSWERED) this.#unanswered.shift();
@@ -133,15 +136,15 @@ export class Presence {
 
   /** Sets the next heartbeat, counted from the last ALIVE. */
   #schedule(renewEveryMs: number | undefined): void {
-    clearTimeout(this.#heartbeat);
+    this.#cancelHeartbeat?.();
     if (!this.#isUp) return;
-    const dueInMs = this.#askedAt + heartbeatMs(renewEveryMs) - this.#now();
-    this.#heartbeat = setTimeout(() => this.say(), Math.max(0, dueInMs));
+    const dueInMs = this.#askedAt + heartbeatMs(renewEveryMs) - this.#time.now();
+    this.#cancelHeartbeat = this.#time.setTimer(() => this.say(), Math.max(0, dueInMs));
   }
 
   #clearTimers(): void {
-    clearTimeout(this.#heartbeat);
-    clearTimeout(this.#askAgain);
+    this.#cancelHeartbeat?.();
+    this.#cancelAskAgain?.();
   }
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { WarnLimiter } from '../logging/index.ts';
 import type { ServerToWorker } from '../protocol/index.ts';
@@ -6,10 +5,12 @@ import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from './link/backoff.ts';
 import { CROSSING_MS, DEPART_WITHIN_MS, Journey, type Traveller } from './link/journey.ts';
 import { PING_EVERY_MS, SILENCE_MS } from './link/liveness.ts';
 import { PATIENCE_MS } from './link/route.ts';
+import type { OpenSocket } from './link/server-link.ts';
 import type { Logger } from './logger.ts';
 import { Presence } from './presence.ts';
 import { openSession } from './smtp/open-session.ts';
 import { DEFAULT_TIMES, type SmtpTimes } from './smtp/times.ts';
+import { every, processSurroundings, type Surroundings } from './surroundings.ts';
 import type { CompileMessage, OpenSession } from './tasks/contract.ts';
 import { KEEP_RESULTS_MS, REPEAT_REPORT_MS } from './tasks/report-desk.ts';
 import { TaskRunner } from './tasks/runner.ts';
@@ -49,6 +50,10 @@ export interface WorkerOptions {
   readonly uuid?: string;
   /** Replaces the SMTP session. */
   readonly openSession?: OpenSession;
+  /** Replaces the sockets to servers. */
+  readonly openSocket?: OpenSocket;
+  /** Replaces the time and chance of this process. */
+  readonly surroundings?: Surroundings;
   /** Times that tests shorten. */
   readonly times?: Partial<WorkerTimes>;
   readonly smtpTimes?: Partial<SmtpTimes>;
@@ -101,12 +106,13 @@ export function startWorker(options: WorkerOptions): RunningWorker {
 class Worker implements RunningWorker, Traveller {
   readonly uuid: string;
   readonly #drainMs: number;
+  readonly #around: Surroundings;
   readonly #logger: Logger;
   readonly #warn: WarnLimiter;
   readonly #journey: Journey;
   readonly #presence: Presence;
   readonly #runner: TaskRunner;
-  #sweeper: NodeJS.Timeout | undefined;
+  #cancelSweeps: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
   #isDraining = false;
   #isInHurry = false;
@@ -114,11 +120,12 @@ class Worker implements RunningWorker, Traveller {
   #whenClear: (() => void) | undefined;
 
   constructor(options: WorkerOptions) {
-    const now = () => performance.now();
+    const around = options.surroundings ?? processSurroundings;
+    this.#around = around;
     this.uuid = options.uuid ?? uuidv7();
     this.#drainMs = options.drainMs ?? 25_000;
     this.#logger = options.logger;
-    this.#warn = new WarnLimiter(options.logger, now);
+    this.#warn = new WarnLimiter(options.logger, () => around.now());
     const connections = options.connections ?? 20;
     const inFlight = options.inFlight ?? IN_FLIGHT_PER_CONNECTION * connections;
     const times = options.times ?? {};
@@ -130,6 +137,7 @@ class Worker implements RunningWorker, Traveller {
         servers: options.servers,
         token: options.token,
         ca: options.ca,
+        openSocket: options.openSocket,
         connectWithinMs: times.connectWithinMs ?? CONNECT_WITHIN_MS,
         patienceMs: times.patienceMs ?? PATIENCE_MS,
         departWithinMs: times.departWithinMs ?? DEPART_WITHIN_MS,
@@ -145,7 +153,7 @@ class Worker implements RunningWorker, Traveller {
       },
       this,
       options.logger,
-      now,
+      around,
     );
     this.#presence = new Presence(
       { worker: this.uuid, connections, inFlight },
@@ -154,7 +162,7 @@ class Worker implements RunningWorker, Traveller {
         papers: () => this.#journey.papers,
         send: (alive) => this.#journey.send(this.#journey.url, alive),
       },
-      now,
+      around,
     );
     this.#runner = new TaskRunner(
       {
@@ -176,13 +184,13 @@ class Worker implements RunningWorker, Traveller {
         changed: () => this.#changed(),
       },
       options.logger,
-      now,
+      around,
     );
   }
 
   start(): void {
     this.#logger.info({ worker: this.uuid, server: this.#journey.url }, 'worker starts');
-    this.#sweeper = setInterval(() => this.#runner.sweep(), SWEEP_MS);
+    this.#cancelSweeps = every(this.#around, SWEEP_MS, () => this.#runner.sweep());
     this.#journey.start();
   }
 
@@ -278,7 +286,7 @@ class Worker implements RunningWorker, Traveller {
     this.#presence.leave();
     this.#runner.handBackAll('the worker stops');
     const crossing = Math.min(CROSSING_MS, this.#drainMs);
-    if (this.#journey.isUp) await setTimeoutPromise(crossing);
+    if (this.#journey.isUp) await this.#pause(crossing);
     const isClear = await this.#untilClear(this.#isInHurry ? 0 : this.#drainMs - crossing);
     if (!isClear) {
       if (!this.#isInHurry) {
@@ -288,10 +296,14 @@ class Worker implements RunningWorker, Traveller {
       await this.#runner.close('now');
       if (this.#journey.isUp) await this.#untilClear(LAST_WORDS_MS);
     } else await this.#runner.close('orderly');
-    clearInterval(this.#sweeper);
+    this.#cancelSweeps?.();
     this.#presence.stop();
     await this.#journey.stop();
     this.#logger.info({ unreported: this.#runner.snapshot().tasks }, 'worker stopped');
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#around.setTimer(resolve, ms));
   }
 
   /** True: nothing is held any more. False: the time is over, or somebody is in a hurry. */
@@ -299,12 +311,12 @@ class Worker implements RunningWorker, Traveller {
     if (this.#runner.isClear()) return Promise.resolve(true);
     return new Promise((resolve) => {
       const end = (isClear: boolean): void => {
-        clearTimeout(timer);
+        cancel();
         this.#whenClear = undefined;
         this.#hurry = undefined;
         resolve(isClear);
       };
-      const timer = setTimeout(() => end(false), withinMs);
+      const cancel = this.#around.setTimer(() => end(false), withinMs);
       this.#whenClear = () => end(true);
       this.#hurry = () => end(false);
     });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { WorkerAlive } from '../../protocol/index.ts';
 import { heartbeatMs, Presence } from '../../worker/presence.ts';
+import { processSurroundings } from '../../worker/surroundings.ts';
 
 /** A worker whose slots and leases the test sets, on a clock that the test turns. */
 class Stage {
@@ -15,7 +16,7 @@ class Stage {
       papers: () => ({}),
       send: (alive) => this.said.push(alive) > 0,
     },
-    () => Date.now(),
+    { ...processSurroundings, now: () => Date.now() },
   );
 
   get slots(): (number | undefined)[] {

@@ -5,10 +5,11 @@ import {
   type WorkerToServer,
 } from '../../protocol/index.ts';
 import type { Logger } from '../logger.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { backoffMs } from './backoff.ts';
 import type { LivenessTimes } from './liveness.ts';
 import { afterFailure, canonicalUrl, homeOf, type Loan, type Place } from './route.ts';
-import { type LinkEnd, ServerLink } from './server-link.ts';
+import { type LinkEnd, type OpenSocket, ServerLink } from './server-link.ts';
 
 /** A link that lasted this long was good, ms: then the next back-off starts from its base again. */
 const GOOD_LINK_MS = 5_000;
@@ -43,7 +44,11 @@ export interface JourneyOptions {
   readonly lookHomeEveryMs?: number;
   readonly liveness: LivenessTimes;
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
+  /** Replaces the sockets of the network. */
+  readonly openSocket?: OpenSocket;
 }
+
+type Around = Pick<Surroundings, 'now' | 'setTimer' | 'random'>;
 
 type State = 'home' | 'leaving' | 'away' | 'returning' | 'stopped';
 
@@ -69,7 +74,7 @@ export class Journey {
   readonly #servers: readonly string[];
   readonly #traveller: Traveller;
   readonly #logger: Logger;
-  readonly #now: () => number;
+  readonly #around: Around;
   #state: State = 'home';
   #place: Place = { kind: 'home', index: 0 };
   #goal: Place | undefined;
@@ -81,35 +86,35 @@ export class Journey {
   #saidUnreachable = false;
   /** Servers that refused this worker and have not taken it since: they are tried on, but only debug lines tell. */
   readonly #refusedBy = new Set<string>();
-  #connectTimer: NodeJS.Timeout | undefined;
-  #departTimer: NodeJS.Timeout | undefined;
-  #crossingTimer: NodeJS.Timeout | undefined;
+  #cancelConnect: (() => void) | undefined;
+  #cancelDeparture: (() => void) | undefined;
+  #cancelCrossing: (() => void) | undefined;
   #departFrom = 0;
-  #loanTimer: NodeJS.Timeout | undefined;
-  #lookTimer: NodeJS.Timeout | undefined;
+  #cancelLoanEnd: (() => void) | undefined;
+  #cancelLook: (() => void) | undefined;
   #scout: ServerLink | undefined;
   #whenStopped: (() => void) | undefined;
 
-  constructor(options: JourneyOptions, traveller: Traveller, logger: Logger, now: () => number) {
+  constructor(options: JourneyOptions, traveller: Traveller, logger: Logger, around: Around) {
     this.#options = options;
     this.#servers = options.servers.map(canonicalUrl);
     this.#traveller = traveller;
     this.#logger = logger;
-    this.#now = now;
+    this.#around = around;
   }
 
   start(): void {
-    this.#since = this.#now();
+    this.#since = this.#around.now();
     this.#connect();
   }
 
   /** Closes the link; what was sent before still arrives. */
   async stop(): Promise<void> {
     this.#become('stopped');
-    clearTimeout(this.#connectTimer);
-    clearTimeout(this.#departTimer);
-    clearTimeout(this.#crossingTimer);
-    clearTimeout(this.#loanTimer);
+    this.#cancelConnect?.();
+    this.#cancelDeparture?.();
+    this.#cancelCrossing?.();
+    this.#cancelLoanEnd?.();
     this.#endScouting();
     const link = this.#link;
     if (link === undefined) return;
@@ -157,7 +162,7 @@ export class Journey {
   /** Something was finished or acknowledged: perhaps it can go now. */
   settled(): void {
     if (this.#state !== 'leaving' && this.#state !== 'returning') return;
-    if (this.#now() >= this.#departFrom && this.#traveller.isPacked(this.url)) this.#link?.close('leaving');
+    if (this.#around.now() >= this.#departFrom && this.#traveller.isPacked(this.url)) this.#link?.close('leaving');
   }
 
   #become(state: State): void {
@@ -171,7 +176,7 @@ export class Journey {
   #connect(): void {
     const place = this.#place;
     const url = this.#urlOf(place);
-    const { token, ca, connectWithinMs, liveness } = this.#options;
+    const { token, ca, connectWithinMs, liveness, openSocket } = this.#options;
     // A borrower gets the ticket; the token is between the worker and its own servers.
     this.#link = new ServerLink(
       {
@@ -179,6 +184,7 @@ export class Journey {
         ca,
         connectWithinMs,
         liveness,
+        openSocket,
         ...(place.kind === 'home' && token !== undefined ? { token } : {}),
       },
       {
@@ -188,12 +194,12 @@ export class Journey {
         end: (end) => this.#ended(url, end),
       },
       this.#logger,
-      this.#now,
+      this.#around,
     );
   }
 
   #opened(url: string): void {
-    this.#openedAt = this.#now();
+    this.#openedAt = this.#around.now();
     this.#saidUnreachable = false;
     const fields = { server: url, borrowed: this.#place.kind === 'away' };
     if (this.#refusedBy.has(url)) this.#logger.debug(fields, 'connected');
@@ -228,7 +234,7 @@ export class Journey {
       urls: [redirect.TARGET_MASTER, ...redirect.FAILOVER_LIST].map((e) => canonicalUrl(endpointUrl(e))),
       ticket: redirect.TICKET,
       ...(redirect.SERVER_UUID === undefined ? {} : { homeUuid: redirect.SERVER_UUID }),
-      endsAt: this.#now() + stayMs,
+      endsAt: this.#around.now() + stayMs,
       lender: this.#place.index,
     };
     this.#depart('leaving', { kind: 'away', index: 0, loan }, 'redirected');
@@ -239,11 +245,14 @@ export class Journey {
     this.#goal = goal;
     this.#endScouting();
     this.#logger.info({ from: this.url, to: this.#urlOf(goal) }, why);
-    this.#departTimer = setTimeout(() => this.#departureTooLong(), this.#options.departWithinMs);
+    this.#cancelDeparture = this.#around.setTimer(
+      () => this.#departureTooLong(),
+      this.#options.departWithinMs,
+    );
     this.#traveller.pack(this.url);
-    this.#departFrom = this.#now() + CROSSING_MS;
+    this.#departFrom = this.#around.now() + CROSSING_MS;
     // A little later than that, so that the clock agrees.
-    this.#crossingTimer = setTimeout(() => this.settled(), CROSSING_MS + 2);
+    this.#cancelCrossing = this.#around.setTimer(() => this.settled(), CROSSING_MS + 2);
   }
 
   #departureTooLong(): void {
@@ -268,7 +277,7 @@ export class Journey {
       return;
     }
     this.#endScouting();
-    const now = this.#now();
+    const now = this.#around.now();
     if (this.#goal !== undefined) {
       this.#go(this.#goal);
       return;
@@ -297,8 +306,8 @@ export class Journey {
     }
     this.#moveTo(next);
     const { baseMs, capMs } = this.#options.backoff;
-    const waitMs = backoffMs(this.#attempt++, Math.random(), baseMs, capMs);
-    this.#connectTimer = setTimeout(() => this.#connect(), waitMs);
+    const waitMs = backoffMs(this.#attempt++, this.#around.random(), baseMs, capMs);
+    this.#cancelConnect = this.#around.setTimer(() => this.#connect(), waitMs);
   }
 
   #sayUnreachable(url: string, end: LinkEnd): void {
@@ -324,7 +333,7 @@ export class Journey {
 
   #moveTo(place: Place): void {
     if (place.kind !== this.#place.kind || place.index !== this.#place.index) {
-      this.#since = this.#now();
+      this.#since = this.#around.now();
       this.#wasThere = false;
     }
     this.#place = place;
@@ -333,9 +342,9 @@ export class Journey {
   /** Goes to another kind of place at once. */
   #go(place: Place): void {
     this.#goal = undefined;
-    clearTimeout(this.#departTimer);
-    clearTimeout(this.#crossingTimer);
-    clearTimeout(this.#loanTimer);
+    this.#cancelDeparture?.();
+    this.#cancelCrossing?.();
+    this.#cancelLoanEnd?.();
     this.#moveTo(place);
     this.#attempt = 0;
     this.#saidUnreachable = false;
@@ -346,10 +355,10 @@ export class Journey {
   }
 
   #limitStay(loan: Loan): void {
-    const leftMs = loan.endsAt - this.#now();
+    const leftMs = loan.endsAt - this.#around.now();
     // Node's timers end at 2^31 ms, which is 24 days.
     if (leftMs > 2 ** 31 - 1) return;
-    this.#loanTimer = setTimeout(
+    this.#cancelLoanEnd = this.#around.setTimer(
       () => {
         if (this.#state !== 'away') return;
         if (this.isUp) this.#depart('returning', homeOf(loan), 'the loan is over');
@@ -357,7 +366,7 @@ export class Journey {
           this.#goal = homeOf(loan);
           this.#link.cut('the loan is over');
         } else {
-          clearTimeout(this.#connectTimer);
+          this.#cancelConnect?.();
           this.#go(homeOf(loan));
         }
       },
@@ -368,10 +377,10 @@ export class Journey {
   /** On a fallback: looks whether the first server is back, by opening a link that says nothing. */
   #scoutHome(): void {
     const everyMs = this.#options.lookHomeEveryMs ?? LOOK_HOME_EVERY_MS;
-    this.#lookTimer = setTimeout(() => {
-      const { token, ca, connectWithinMs, liveness } = this.#options;
+    this.#cancelLook = this.#around.setTimer(() => {
+      const { token, ca, connectWithinMs, liveness, openSocket } = this.#options;
       this.#scout = new ServerLink(
-        { url: this.#servers[0] as string, token, ca, connectWithinMs, liveness },
+        { url: this.#servers[0] as string, token, ca, connectWithinMs, liveness, openSocket },
         {
           open: () => {
             this.#scout?.close('looked');
@@ -384,13 +393,13 @@ export class Journey {
           },
         },
         this.#logger,
-        this.#now,
+        this.#around,
       );
     }, everyMs);
   }
 
   #endScouting(): void {
-    clearTimeout(this.#lookTimer);
+    this.#cancelLook?.();
     this.#scout?.close('looked');
   }
 }

@@ -1,3 +1,5 @@
+import { every, type Surroundings } from '../surroundings.ts';
+
 /** A ping goes out every so often, ms. */
 export const PING_EVERY_MS = 5_000;
 /** Without a sign of life for this long the line is dead, ms: three pings unanswered. */
@@ -22,31 +24,31 @@ export interface LivenessTimes {
 export class Liveness {
   readonly #line: Pingable;
   readonly #times: LivenessTimes;
-  readonly #now: () => number;
-  readonly #timer: NodeJS.Timeout;
+  readonly #time: Pick<Surroundings, 'now' | 'setTimer'>;
+  readonly #cancelTicks: () => void;
   #heardAt: number;
   #tickedAt: number;
 
-  constructor(line: Pingable, times: LivenessTimes, now: () => number) {
+  constructor(line: Pingable, times: LivenessTimes, time: Pick<Surroundings, 'now' | 'setTimer'>) {
     this.#line = line;
     this.#times = times;
-    this.#now = now;
-    this.#heardAt = now();
+    this.#time = time;
+    this.#heardAt = time.now();
     this.#tickedAt = this.#heardAt;
-    this.#timer = setInterval(() => this.#tick(), times.pingEveryMs);
+    this.#cancelTicks = every(time, times.pingEveryMs, () => this.#tick());
   }
 
   /** Anything came. */
   heard(): void {
-    this.#heardAt = this.#now();
+    this.#heardAt = this.#time.now();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#cancelTicks();
   }
 
   #tick(): void {
-    const now = this.#now();
+    const now = this.#time.now();
     const late = now - this.#tickedAt > 2 * this.#times.pingEveryMs;
     this.#tickedAt = now;
     const silentMs = now - this.#heardAt;

@@ -7,6 +7,7 @@ import {
   type WorkerToServer,
 } from '../../protocol/index.ts';
 import type { Logger } from '../logger.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { Liveness, type LivenessTimes } from './liveness.ts';
 
 /** What may wait to be written to a server that does not read, bytes; beyond, the line is cut. */
@@ -47,7 +48,13 @@ export interface LinkOptions {
   readonly ca?: string;
   readonly connectWithinMs: number;
   readonly liveness: LivenessTimes;
+  /** Replaces the socket of the network. */
+  readonly openSocket?: OpenSocket;
 }
+
+export type OpenSocket = (url: string, options: ClientOptions) => WebSocket;
+
+const openWebSocket: OpenSocket = (url, options) => new WebSocket(url, options);
 
 /**
  * One WebSocket to one server, from the first connect to its end; never used again.
@@ -57,21 +64,26 @@ export class ServerLink {
   readonly #socket: WebSocket;
   readonly #events: LinkEvents;
   readonly #logger: Logger;
-  readonly #now: () => number;
+  readonly #time: Pick<Surroundings, 'now' | 'setTimer'>;
   readonly #options: LinkOptions;
   #liveness: Liveness | undefined;
-  #closeTimer: NodeJS.Timeout | undefined;
+  #cancelClose: (() => void) | undefined;
   #ended = false;
   #wasOpen = false;
   #wasGood = false;
   #refused = false;
   #reason = '';
 
-  constructor(options: LinkOptions, events: LinkEvents, logger: Logger, now: () => number) {
+  constructor(
+    options: LinkOptions,
+    events: LinkEvents,
+    logger: Logger,
+    time: Pick<Surroundings, 'now' | 'setTimer'>,
+  ) {
     this.#options = options;
     this.#events = events;
     this.#logger = logger;
-    this.#now = now;
+    this.#time = time;
     const settings: ClientOptions = {
       perMessageDeflate: false,
       maxPayload: MAX_TASK_FRAME_BYTES,
@@ -81,7 +93,8 @@ export class ServerLink {
       ...(options.ca === undefined ? {} : { ca: options.ca }),
     };
     // The types of ws do not know maxFragments yet.
-    this.#socket = new WebSocket(options.url, Object.assign(settings, { maxFragments: MAX_FRAGMENTS }));
+    const open = options.openSocket ?? openWebSocket;
+    this.#socket = open(options.url, Object.assign(settings, { maxFragments: MAX_FRAGMENTS }));
     this.#listen();
   }
 
@@ -103,9 +116,9 @@ export class ServerLink {
 
   /** Closes in an orderly way: what was sent still arrives. */
   close(reason: string): void {
-    if (this.#ended || this.#closeTimer !== undefined) return;
+    if (this.#ended || this.#cancelClose !== undefined) return;
     this.#reason = reason;
-    this.#closeTimer = setTimeout(() => this.#socket.terminate(), CLOSE_WITHIN_MS);
+    this.#cancelClose = this.#time.setTimer(() => this.#socket.terminate(), CLOSE_WITHIN_MS);
     this.#socket.close(1000);
   }
 
@@ -128,7 +141,7 @@ export class ServerLink {
           dead: (silentMs) => this.cut(`silent for ${Math.round(silentMs / 1000)} s`),
         },
         this.#options.liveness,
-        this.#now,
+        this.#time,
       );
       this.#events.open();
     });
@@ -184,7 +197,7 @@ export class ServerLink {
     if (this.#ended) return;
     this.#ended = true;
     this.#liveness?.stop();
-    clearTimeout(this.#closeTimer);
+    this.#cancelClose?.();
     this.#events.end({
       wasOpen: this.#wasOpen,
       refused: this.#refused,

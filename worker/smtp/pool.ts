@@ -1,6 +1,7 @@
 import { recycle } from '../../mail/index.ts';
 import type { Relay } from '../../protocol/index.ts';
 import type { Logger } from '../logger.ts';
+import type { Surroundings } from '../surroundings.ts';
 import {
   type OpenSession,
   type RelaySession,
@@ -66,7 +67,7 @@ export class RelayPool {
   readonly #source: JobSource;
   readonly #options: PoolOptions;
   readonly #logger: Logger;
-  readonly #now: () => number;
+  readonly #around: Pick<Surroundings, 'now' | 'setTimer' | 'random'>;
   readonly #pacing = new Pacing();
   readonly #idle: Idle[] = [];
   /** Sessions with transactions under way, and how many; none: it comes to rest. */
@@ -85,7 +86,7 @@ export class RelayPool {
   readonly #openings = new Set<AbortController>();
   #limit = 1;
   #closing = 0;
-  #pumpTimer: NodeJS.Timeout | undefined;
+  #cancelPump: (() => void) | undefined;
   #aborted = false;
   #isPumping = false;
 
@@ -95,14 +96,14 @@ export class RelayPool {
     source: JobSource,
     options: PoolOptions,
     logger: Logger,
-    now: () => number,
+    around: Pick<Surroundings, 'now' | 'setTimer' | 'random'>,
   ) {
     this.#relay = relay;
     this.#openSession = open;
     this.#source = source;
     this.#options = options;
     this.#logger = logger;
-    this.#now = now;
+    this.#around = around;
   }
 
   /** Connections that count against the limit. */
@@ -139,7 +140,7 @@ export class RelayPool {
 
   /** Closes the sessions that have been idle for long. */
   sweep(): void {
-    const before = this.#now() - this.#options.idleMs;
+    const before = this.#around.now() - this.#options.idleMs;
     while (this.#idle[0] !== undefined && this.#idle[0].since < before)
       this.#close(this.#idle.shift() as Idle);
   }
@@ -152,13 +153,13 @@ export class RelayPool {
       for (const opening of this.#openings) opening.abort();
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    clearTimeout(this.#pumpTimer);
+    this.#cancelPump?.();
   }
 
   /** Ends everything at once. */
   abort(reason: string): void {
     this.#aborted = true;
-    clearTimeout(this.#pumpTimer);
+    this.#cancelPump?.();
     for (const { session } of this.#idle.splice(0)) session.abort(reason);
     for (const session of this.#busy.keys()) session.abort(reason);
     for (const opening of this.#openings) opening.abort();
@@ -181,7 +182,7 @@ export class RelayPool {
   }
 
   #openMore(): void {
-    const now = this.#now();
+    const now = this.#around.now();
     const opening = this.#openings.size;
     const waiting = this.#untouched.length + this.#source.waiting();
     const wanted = Math.min(waiting - opening, this.#limit - this.size);
@@ -190,8 +191,8 @@ export class RelayPool {
     for (let i = 0; i < allowed; i++) void this.#open(now);
     const waitMs = this.#pacing.waitMs(now);
     if (waitMs > 0) {
-      clearTimeout(this.#pumpTimer);
-      this.#pumpTimer = setTimeout(() => this.pump(), waitMs);
+      this.#cancelPump?.();
+      this.#cancelPump = this.#around.setTimer(() => this.pump(), waitMs);
     }
   }
 
@@ -204,12 +205,15 @@ export class RelayPool {
       else {
         this.#pacing.succeeded();
         session.onRoom = () => this.#hasRoom(session);
-        this.#idle.push({ session, since: this.#now() });
+        this.#idle.push({ session, since: this.#around.now() });
         this.#logger.debug({ relay: this.#relay.NAME }, 'session opened');
       }
     } catch (error) {
       // One recipient's report tells the server of the dead relay; the others are not touched.
-      if (!opening.signal.aborted && this.#pacing.failed(startedAt, this.#now(), Math.random())) {
+      if (
+        !opening.signal.aborted &&
+        this.#pacing.failed(startedAt, this.#around.now(), this.#around.random())
+      ) {
         const fact = factOfError(error);
         if (this.#busy.size > 0)
           this.#logger.debug({ relay: this.#relay.NAME, stage: fact.stage }, 'no further session');
@@ -295,7 +299,7 @@ export class RelayPool {
     const isReady = await session.ready();
     this.#busy.delete(session);
     if (isReady && !this.#aborted) {
-      const idle = { session, since: this.#now() };
+      const idle = { session, since: this.#around.now() };
       if (this.#usedUp.has(session)) this.#close(idle);
       else this.#idle.push(idle);
     }

@@ -1,5 +1,6 @@
 import type { WorkerReport } from '../../protocol/index.ts';
 import type { Logger } from '../logger.ts';
+import type { Surroundings } from '../surroundings.ts';
 import type { Task } from './task.ts';
 import type { TaskBook } from './task-book.ts';
 
@@ -25,6 +26,8 @@ export interface ReportLink {
   unanswered(origin: string): void;
 }
 
+type Time = Pick<Surroundings, 'now' | 'setTimer' | 'soon'>;
+
 export interface ReportDeskOptions {
   readonly keepResultsMs: number;
   readonly repeatReportMs: number;
@@ -41,25 +44,19 @@ export class ReportDesk {
   readonly #link: ReportLink;
   readonly #options: ReportDeskOptions;
   readonly #logger: Logger;
-  readonly #now: () => number;
+  readonly #time: Time;
   /** Tasks about to report, and what cancels that where it waits. */
-  readonly #reporting = new Map<Task, NodeJS.Timeout | undefined>();
+  readonly #reporting = new Map<Task, (() => void) | undefined>();
   readonly #orphanedAt = new Map<string, number>();
   /** Refused reports that wait to be presented again, by server. */
-  readonly #repeats = new Map<string, { refusals: number; timer: NodeJS.Timeout }>();
+  readonly #repeats = new Map<string, { refusals: number; readonly cancel: () => void }>();
 
-  constructor(
-    book: TaskBook,
-    link: ReportLink,
-    options: ReportDeskOptions,
-    logger: Logger,
-    now: () => number,
-  ) {
+  constructor(book: TaskBook, link: ReportLink, options: ReportDeskOptions, logger: Logger, time: Time) {
     this.#book = book;
     this.#link = link;
     this.#options = options;
     this.#logger = logger;
-    this.#now = now;
+    this.#time = time;
   }
 
   /**
@@ -68,19 +65,19 @@ export class ReportDesk {
    */
   report(task: Task): void {
     const isWaiting = this.#reporting.has(task);
-    const timer = this.#reporting.get(task);
-    if (isWaiting && timer === undefined) return;
+    const cancel = this.#reporting.get(task);
+    if (isWaiting && cancel === undefined) return;
     const waitMs = this.#waitMs(task);
     if (isWaiting && waitMs > 0) return;
-    clearTimeout(timer);
+    cancel?.();
     if (waitMs > 0)
       this.#reporting.set(
         task,
-        setTimeout(() => this.#tell(task), waitMs),
+        this.#time.setTimer(() => this.#tell(task), waitMs),
       );
     else {
       this.#reporting.set(task, undefined);
-      setImmediate(() => this.#tell(task));
+      this.#time.soon(() => this.#tell(task));
     }
   }
 
@@ -92,7 +89,7 @@ export class ReportDesk {
 
   /** The link to that server is gone. */
   orphaned(origin: string): void {
-    this.#orphanedAt.set(origin, this.#now());
+    this.#orphanedAt.set(origin, this.#time.now());
     this.#forgetRepeat(origin);
   }
 
@@ -118,13 +115,13 @@ export class ReportDesk {
       repeat.refusals++;
       return;
     }
-    const timer = setTimeout(() => this.#repeat(origin), this.#options.repeatReportMs);
-    this.#repeats.set(origin, { refusals: 1, timer });
+    const cancel = this.#time.setTimer(() => this.#repeat(origin), this.#options.repeatReportMs);
+    this.#repeats.set(origin, { refusals: 1, cancel });
   }
 
   /** To be called now and then: reports that nobody answers, results that nobody came for. */
   sweep(): void {
-    const now = this.#now();
+    const now = this.#time.now();
     for (const task of this.#book.all()) {
       const since = task.reports.unansweredSince;
       if (since !== undefined && now - since > ANSWER_WITHIN_MS) this.#link.unanswered(task.origin);
@@ -145,18 +142,18 @@ export class ReportDesk {
     const { free, limit } = this.#book.windowOf(task.origin);
     if (free < limit * ROOMY) return 0;
     const since = task.reports.presentedAt;
-    return since === undefined ? 0 : since + REPORT_EVERY_MS - this.#now();
+    return since === undefined ? 0 : since + REPORT_EVERY_MS - this.#time.now();
   }
 
   #tell(task: Task): void {
     this.#reporting.delete(task);
     // One that cannot go now counts as unacknowledged, and is presented when the link is there.
-    const report = task.reports.next(this.#now());
+    const report = task.reports.next(this.#time.now());
     if (report !== undefined) this.#link.report(task.origin, report);
   }
 
   #presentAgain(task: Task): void {
-    const again = task.reports.again(this.#now());
+    const again = task.reports.again(this.#time.now());
     if (again === undefined) this.report(task);
     else this.#link.report(task.origin, again);
   }
@@ -178,14 +175,14 @@ export class ReportDesk {
   }
 
   #forgetRepeat(origin: string): void {
-    clearTimeout(this.#repeats.get(origin)?.timer);
+    this.#repeats.get(origin)?.cancel();
     this.#repeats.delete(origin);
   }
 
   #finished(task: Task): void {
     this.#book.remove(task);
     const { id, size, sent, stopReason } = task;
-    const ms = Math.round(this.#now() - task.startedAt);
+    const ms = Math.round(this.#time.now() - task.startedAt);
     this.#logger.debug({ task: id, recipients: size, sent, ms, stopped: stopReason }, 'task ends');
   }
 

@@ -3,6 +3,7 @@ import { replyForLog } from '../../mail/index.ts';
 import type { TaskRecipient, TaskSend } from '../../protocol/index.ts';
 import type { Logger } from '../logger.ts';
 import { type Job, type PoolOptions, RelayPool } from '../smtp/pool.ts';
+import type { Surroundings } from '../surroundings.ts';
 import type { CompileMessage, OpenSession, TransactionFact } from './contract.ts';
 import { MessageCache } from './message-cache.ts';
 import { ReportDesk, type ReportDeskOptions, type ReportLink } from './report-desk.ts';
@@ -34,7 +35,7 @@ export class TaskRunner {
   readonly #open: OpenSession;
   readonly #office: Office;
   readonly #logger: Logger;
-  readonly #now: () => number;
+  readonly #around: Surroundings;
   readonly #warn: WarnLimiter;
   readonly #messages: MessageCache;
   readonly #book: TaskBook;
@@ -49,23 +50,23 @@ export class TaskRunner {
     open: OpenSession,
     office: Office,
     logger: Logger,
-    now: () => number,
+    around: Surroundings,
   ) {
     this.#options = options;
     this.#open = open;
     this.#office = office;
     this.#logger = logger;
-    this.#now = now;
-    this.#warn = new WarnLimiter(logger, now);
+    this.#around = around;
+    this.#warn = new WarnLimiter(logger, () => around.now());
     this.#messages = new MessageCache(compile);
     this.#book = new TaskBook(options.inFlight);
-    this.#desk = new ReportDesk(this.#book, office, options, logger, now);
+    this.#desk = new ReportDesk(this.#book, office, options, logger, around);
   }
 
   /** Takes a task from the server at `origin`. The same task again is the same task. */
   accept(origin: string, send: TaskSend): void {
     if (this.#book.get(send.TASK_UUID) !== undefined) return;
-    const task = new Task(send, origin, this.#options.worker, this.#now());
+    const task = new Task(send, origin, this.#options.worker, this.#around.now());
     this.#book.add(task);
     this.#logger.debug(
       { task: task.id, batch: send.BATCH_UUID, relay: task.relay.NAME, recipients: task.size },
@@ -156,7 +157,7 @@ export class TaskRunner {
 
   /** To be called now and then: leases that ran out, results that nobody came for, connections nobody needs. */
   sweep(): void {
-    const now = this.#now();
+    const now = this.#around.now();
     for (const task of this.#book.all()) if (task.lease.isOverdue(now)) this.#stop(task, 'its lease ran out');
     this.#desk.sweep();
     for (const [key, pool] of this.#pools) {
@@ -189,11 +190,11 @@ export class TaskRunner {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       const source = {
-        waiting: () => this.#book.ready(key, this.#now()),
+        waiting: () => this.#book.ready(key, this.#around.now()),
         take: () => this.#take(key),
         isNeeded: () => this.#book.isRelayNeeded(key),
       };
-      pool = new RelayPool(task.relay, this.#open, source, this.#options.pool, this.#logger, this.#now);
+      pool = new RelayPool(task.relay, this.#open, source, this.#options.pool, this.#logger, this.#around);
       this.#pools.set(key, pool);
     }
     return pool;
@@ -204,13 +205,13 @@ export class TaskRunner {
   }
 
   #take(relayKey: string): Job | undefined {
-    const taken = this.#book.take(relayKey, this.#now());
+    const taken = this.#book.take(relayKey, this.#around.now());
     if (taken === undefined) return undefined;
     const { task, recipient, message } = taken;
     // Its last recipient is taken: now there is room for one more task.
     if (task.left === 0) this.#office.changed();
     return {
-      mayBegin: () => task.lease.allows(this.#now()),
+      mayBegin: () => task.lease.allows(this.#around.now()),
       render: () => message.render(recipient),
       settle: (fact) => this.#settle(task, recipient, fact),
     };

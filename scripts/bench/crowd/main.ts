@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { Presence } from '../../../worker/presence.ts';
+import { processSurroundings } from '../../../worker/surroundings.ts';
 
 /** Connections that are being opened at one time. */
 const AT_ONCE = 50;
@@ -23,7 +24,7 @@ async function idleWorker(): Promise<void> {
         return true;
       },
     },
-    () => performance.now(),
+    processSurroundings,
   );
   socket.on('message', (data: Buffer) => {
     if (data.includes('"NO_TASK"')) presence.noTask();

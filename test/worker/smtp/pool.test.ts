@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SILENT } from '../../../worker/logger.ts';
 import { type Job, RelayPool } from '../../../worker/smtp/pool.ts';
+import { processSurroundings } from '../../../worker/surroundings.ts';
 import { type RelaySession, SessionError, type TransactionFact } from '../../../worker/tasks/contract.ts';
 import { until } from '../support/until.ts';
 
@@ -34,7 +35,10 @@ class FakeRelay {
       isNeeded: () => this.left > 0 || this.flying > 0,
     };
     const open = (_relay: unknown, signal: AbortSignal) => this.#open(signal);
-    this.pool = new RelayPool(RELAY, open, source, { idleMs: 100 }, SILENT, () => this.now);
+    this.pool = new RelayPool(RELAY, open, source, { idleMs: 100 }, SILENT, {
+      ...processSurroundings,
+      now: () => this.now,
+    });
   }
 
   #take(): Job | undefined {
