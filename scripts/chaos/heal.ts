@@ -25,6 +25,8 @@ export interface Patients {
   /** How many workers belong to each server. */
   readonly workersOf: (server: number) => number;
   readonly withinMs: number;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
   /** What is not well yet. */
   readonly onLook?: (problems: readonly string[]) => void;
 }
@@ -45,7 +47,7 @@ export async function untilHealed(patients: Patients): Promise<Healing> {
       wellSince = undefined;
       if (now - startedAt > patients.withinMs) return { seconds: (now - startedAt) / 1000, problems, loans };
     }
-    await sleep(LOOK_EVERY_MS);
+    await sleep(LOOK_EVERY_MS, undefined, { signal: patients.signal });
   }
 }
 

@@ -41,13 +41,13 @@ export class Inflictor {
       case 'delay': {
         const proxy = this.#proxy(fault.link, fault.index);
         proxy.setWeather({ delayMs: fault.byMs });
-        await sleep(fault.forMs);
+        await pause(fault.forMs);
         return proxy.setWeather({ delayMs: 0 });
       }
       case 'stall': {
         const proxy = this.#proxy(fault.link, fault.index);
         proxy.setWeather({ isStalled: true });
-        await sleep(fault.forMs);
+        await pause(fault.forMs);
         if (fault.cut) proxy.cut();
         return proxy.setWeather({ isStalled: false });
       }
@@ -61,7 +61,7 @@ export class Inflictor {
     if (actor === undefined) return;
     this.#inFlightAtKills += this.#town.inFlightOf(part, index);
     await actor.kill();
-    await sleep(forMs);
+    await pause(forMs);
     // It may be killed again before it is ready; whether everybody is there in the end is seen then.
     actor.start().catch(() => {});
   }
@@ -71,7 +71,7 @@ export class Inflictor {
     if (actor === undefined) return;
     this.#inFlightAtFreezes += this.#town.inFlightOf(part, index);
     actor.freeze();
-    await sleep(forMs);
+    await pause(forMs);
     actor.thaw();
   }
 
@@ -79,7 +79,7 @@ export class Inflictor {
     proxy.answerInstead(reply);
     // Lines that are open would spare everybody the greeting.
     proxy.cut();
-    await sleep(forMs);
+    await pause(forMs);
     proxy.answerInstead(undefined);
   }
 
@@ -88,4 +88,9 @@ export class Inflictor {
     if (proxy === undefined) throw new Error(`there is no ${link}-${index + 1}`);
     return proxy;
   }
+}
+
+/** Keeps nobody from ending. */
+async function pause(ms: number): Promise<void> {
+  await sleep(ms, undefined, { ref: false });
 }

@@ -44,6 +44,7 @@ export class Run {
   #lately: string[] = [];
   #unwell: readonly string[] = [];
   #startedAt = 0;
+  #moments: NodeJS.Timeout | undefined;
 
   constructor(folder: string, options: ChaosOptions, view: View) {
     this.folder = folder;
@@ -57,10 +58,12 @@ export class Run {
     const town = await Town.found({ folder: this.folder, servers, workers, sinks: SINKS, database });
     this.#town = town;
     this.#view.line(`Starting ${SINKS} sinks, ${servers} servers and ${workers} workers …`);
+    this.#ended.signal.throwIfAborted();
     await town.start();
+    this.#ended.signal.throwIfAborted();
     this.#clients = town.clientUrls.map((server) => new MutiraoClient({ server }));
     this.#startedAt = performance.now();
-    const moments = setInterval(() => this.#look(), MOMENT_MS);
+    this.#moments = setInterval(() => this.#look(), MOMENT_MS);
     const submitting = this.#submitAll();
     const inflictor = new Inflictor(town);
     await this.#spoil(inflictor);
@@ -71,11 +74,12 @@ export class Run {
       submittings: this.#submittings,
       workersOf: (server) => town.workersOf(server),
       withinMs: HEAL_WITHIN_MS,
+      signal: this.#ended.signal,
       onLook: (problems) => {
         this.#unwell = problems;
       },
     });
-    clearInterval(moments);
+    clearInterval(this.#moments);
     this.#look();
     this.#view.end();
     this.#ended.abort();
@@ -89,6 +93,7 @@ export class Run {
 
   /** Ends everything at once. */
   async kill(): Promise<void> {
+    clearInterval(this.#moments);
     this.#ended.abort();
     await Promise.all(this.#clients.map((client) => client.close()));
     await this.#town?.kill();

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Process } from '../../scripts/support/process.ts';
 
@@ -5,8 +8,8 @@ const SECONDS = 20;
 /** What is lost and unexplained is looked for; how long the machine takes is not. */
 const WITHIN_MS = 170_000;
 
-function chaos(args: readonly string[]): Process {
-  const run = new Process({ name: 'chaos', entry: 'scripts/chaos/main.ts', args });
+function chaos(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Process {
+  const run = new Process({ name: 'chaos', entry: 'scripts/chaos/main.ts', args, env });
   // It ends its own processes with it.
   onTestFinished(async () => void (await run.stop('SIGINT')));
   return run;
@@ -24,6 +27,16 @@ test('20 s of chaos lose nothing, and leave no duplicate unexplained', {
   expect(report.faults).toBeGreaterThanOrEqual(3 * SECONDS);
   expect(report.healSeconds).toBeLessThan(60);
   for (const key of ['duplicates', 'inFlightAtKills']) expect(report[key]).toEqual(expect.any(Number));
+});
+
+test('chaos that is interrupted leaves nothing behind', { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chaos-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const run = chaos(['--seconds', '20', '--recipients', '100'], { ...process.env, TMPDIR: folder });
+  await run.prints(/faults/, 40_000);
+  expect(readdirSync(folder)).toHaveLength(1);
+  expect(await run.stop('SIGINT')).toBe(130);
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test('chaos says which flag is wrong', async () => {

@@ -80,6 +80,7 @@ export class TcpProxy {
   }
 
   async close(): Promise<void> {
+    if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
     this.#server.close();
     this.cut();

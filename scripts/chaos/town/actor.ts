@@ -7,6 +7,8 @@ export interface Victim {
   /** Resolves when it can be reached. @throws when it ends before */
   start(): Promise<void>;
   kill(): Promise<void>;
+  /** Kills it, and lets nobody start it again. */
+  end(): Promise<void>;
   freeze(): void;
   thaw(): void;
   /** Ends it as an operator would. @returns what is wrong with how it ended; undefined: nothing */
@@ -28,13 +30,13 @@ export const START_WITHIN_MS = 30_000;
 
 /**
  * A process of ours.
- * States: down → (launch) running ⇄ frozen → (kill, stop) down. Running includes starting: it can be killed before it is ready.
+ * States: down → (launch) running ⇄ frozen → (kill, stop) down; → (end) ended, for ever. Running includes starting: it can be killed before it is ready.
  * One that is down without having been told so has crashed.
  */
 export class Actor implements Victim {
   readonly name: string;
   readonly #options: ActorOptions;
-  #state: 'down' | 'running' | 'frozen' = 'down';
+  #state: 'down' | 'running' | 'frozen' | 'ended' = 'down';
   #process: Process | undefined;
 
   constructor(options: ActorOptions) {
@@ -46,7 +48,12 @@ export class Actor implements Victim {
     return this.#state === 'running' && this.#process?.isOver === false;
   }
 
+  get #isUp(): boolean {
+    return this.#state === 'running' || this.#state === 'frozen';
+  }
+
   async start(): Promise<void> {
+    if (this.#state === 'ended') throw new Error(`${this.name} is not wanted any more`);
     if (this.#state !== 'down') return;
     this.#state = 'running';
     this.#process = this.#options.launch();
@@ -54,7 +61,12 @@ export class Actor implements Victim {
   }
 
   async kill(): Promise<void> {
-    this.#state = 'down';
+    if (this.#state !== 'ended') this.#state = 'down';
+    await this.#process?.kill();
+  }
+
+  async end(): Promise<void> {
+    this.#state = 'ended';
     await this.#process?.kill();
   }
 
@@ -72,7 +84,7 @@ export class Actor implements Victim {
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<string | undefined> {
     const process = this.#process;
-    if (this.#state === 'down' || process === undefined) return undefined;
+    if (!this.#isUp || process === undefined) return undefined;
     this.thaw();
     this.#state = 'down';
     const how = await process.stop(signal);
@@ -83,7 +95,7 @@ export class Actor implements Victim {
 
   crash(): string | undefined {
     const process = this.#process;
-    if (this.#state === 'down' || process?.isOver !== true) return undefined;
+    if (!this.#isUp || process?.isOver !== true) return undefined;
     this.#state = 'down';
     return `${this.name} ended by itself: ${lastWords(process)}`;
   }

@@ -102,6 +102,7 @@ function victimOf(postgres: LocalPostgres): Victim {
       isRunning = false;
       await postgres.kill();
     },
+    end: async () => {},
     freeze: () => postgres.freeze('SIGSTOP'),
     thaw: () => postgres.freeze('SIGCONT'),
     stop: async () => undefined,

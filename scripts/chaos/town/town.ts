@@ -151,7 +151,7 @@ export class Town {
   }
 
   async kill(): Promise<void> {
-    await Promise.all(Object.values(this.actors).flatMap((part) => part.map((actor) => actor.kill())));
+    await Promise.all(Object.values(this.actors).flatMap((part) => part.map((actor) => actor.end())));
     await this.#closeLines();
     await this.#options.database.stop();
   }
