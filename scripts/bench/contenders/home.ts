@@ -1,13 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type MutiraoClient, type Row } from '../../../client/index.ts';
+import { LocalPostgres } from '../../support/postgres.ts';
 import { Process } from '../../support/process.ts';
 import type { Reader } from '../letter.ts';
+import type { StoreKind } from '../options.ts';
 import type { Relay } from './contender.ts';
 import { STORES } from './stores.ts';
 
 export interface HomeOptions {
   readonly relay: Relay;
+  readonly store?: StoreKind;
   /** Further flags of the server. */
   readonly args?: readonly string[];
 }
@@ -19,17 +22,27 @@ export class Home {
   readonly client: MutiraoClient;
   readonly workers: Process[] = [];
   readonly #folder: string;
+  readonly #postgres: LocalPostgres | undefined;
 
-  private constructor(folder: string, server: Process, url: string, client: MutiraoClient) {
+  private constructor(
+    folder: string,
+    postgres: LocalPostgres | undefined,
+    server: Process,
+    url: string,
+    client: MutiraoClient,
+  ) {
     this.#folder = folder;
+    this.#postgres = postgres;
     this.server = server;
     this.url = url;
     this.client = client;
   }
 
-  static async start({ relay, args = [] }: HomeOptions): Promise<Home> {
+  static async start({ relay, store = 'sqlite', args = [] }: HomeOptions): Promise<Home> {
     mkdirSync(STORES, { recursive: true });
     const folder = mkdtempSync(join(STORES, 'bench-'));
+    const postgres = store === 'postgres' ? await LocalPostgres.make(STORES) : undefined;
+    const database = await postgres?.database('mutirao');
     const server = new Process({
       name: 'server',
       entry: 'server/main.ts',
@@ -38,9 +51,10 @@ export class Home {
         ...['--relay', `smtp://${relay.host}:${relay.port}?name=sink`],
         ...args,
       ],
+      env: database === undefined ? process.env : { ...process.env, MUTIRAO_STORE: database },
     });
     const url = String((await server.logged('server listens')).url);
-    return new Home(folder, server, url, await connect({ server: url }));
+    return new Home(folder, postgres, server, url, await connect({ server: url }));
   }
 
   /** Resolves when it is connected. */
@@ -63,6 +77,7 @@ export class Home {
     await this.client.close();
     await Promise.all(this.workers.map((worker) => worker.stop()));
     await this.server.stop();
+    await this.#postgres?.remove();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,5 @@
 import { readersOf } from '../letter.ts';
+import type { StoreKind } from '../options.ts';
 import { cpuOver, peakRssMBOf } from '../usage.ts';
 import type { Contender, CpuByPart, Load, Relay, Sample } from './contender.ts';
 import { allSent, Home, rowsOf } from './home.ts';
@@ -9,6 +10,7 @@ export interface MutiraoOptions {
   /** Worker processes. */
   readonly processes: number;
   readonly connections: number;
+  readonly store?: StoreKind;
   /** Further flags of the server. */
   readonly args?: readonly string[];
 }
@@ -25,8 +27,8 @@ export class Mutirao implements Contender {
   }
 
   async start(): Promise<void> {
-    const { relay, processes, connections, args } = this.#options;
-    this.#home = await Home.start({ relay, args });
+    const { relay, processes, connections, store, args } = this.#options;
+    this.#home = await Home.start({ relay, store, args });
     for (let i = 0; i < processes; i++)
       await this.#home.addWorker(['--connections', String(Math.ceil(connections / processes))]);
   }

@@ -19,16 +19,18 @@ const SMALL_BYTES = 4_096;
 /** Everybody side by side, sending to a sink that is near. */
 export async function compare(bench: Bench): Promise<Findings> {
   const { options, say } = bench;
-  const { mails, connections, processes, offline } = options;
+  const { mails, connections, processes, offline, store } = options;
   const sink = await startSink({ offline });
   try {
     say(`sink: ${sink.name}`);
-    say(`${mails} mails a round, ${connections} connections, worker processes: ${processes}`);
+    say(
+      `${mails} mails a round, ${connections} connections, worker processes: ${processes}, store: ${store}`,
+    );
     const all: Turns[] = [];
     for (const bytes of options.bytes) {
       const slow = bytes > SMALL_BYTES ? SLOW_WITH_LARGE : SLOW;
       const entrants: Entrant[] = [
-        { contender: new Mutirao({ relay: sink, processes, connections }), share: 1 },
+        { contender: new Mutirao({ relay: sink, processes, connections, store }), share: 1 },
         { contender: new Rival('nodemailer-pool', sink, connections), share: slow },
         { contender: new Rival('nodemailer-connection', sink, connections), share: 1 },
         { contender: new BullMq(sink, connections, { offline }), share: slow },
@@ -41,7 +43,7 @@ export async function compare(bench: Bench): Promise<Findings> {
     const rows = rowsOf(all.flatMap(({ rounds }) => rounds));
     return {
       sink: sink.name,
-      settings: { mails, connections, processes },
+      settings: { mails, connections, processes, store },
       rows,
       table: [...tableOf(rows), '', ...partsOf(rows)],
       skipped: all[0]?.skipped,

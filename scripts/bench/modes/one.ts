@@ -30,7 +30,7 @@ export async function measureOne({ options, say, orInterrupted, elapsedMs }: Ben
   const sink = await startSink({ port: 0 }, { message: () => relayed() });
   let home: Home | undefined;
   try {
-    home = await Home.start({ relay: sink });
+    home = await Home.start({ relay: sink, store: options.store });
     await home.addWorker(['--connections', String(connections)]);
     const { client } = home;
     const letter = letterOf(size);

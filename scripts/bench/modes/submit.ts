@@ -75,8 +75,8 @@ export async function measureSubmit(bench: Bench): Promise<Findings> {
   };
 }
 
-async function takeIn({ orInterrupted }: Bench, kind: Kind, recipients: number): Promise<Intake> {
-  const home = await Home.start({ relay: NOWHERE });
+async function takeIn({ options, orInterrupted }: Bench, kind: Kind, recipients: number): Promise<Intake> {
+  const home = await Home.start({ relay: NOWHERE, store: options.store });
   try {
     const { client, pids, url } = home;
     const before = rssMBOf(pids.server);
