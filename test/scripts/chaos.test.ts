@@ -34,9 +34,10 @@ test('chaos that is interrupted leaves nothing behind', { timeout: 60_000 }, asy
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const run = chaos(['--seconds', '20', '--recipients', '100'], { ...process.env, TMPDIR: folder });
   await run.prints(/faults/, 40_000);
-  expect(readdirSync(folder)).toHaveLength(1);
+  const left = (): string[] => readdirSync(folder).filter((name) => name.startsWith('mutirao-'));
+  expect(left()).toHaveLength(1);
   expect(await run.stop('SIGINT')).toBe(130);
-  expect(readdirSync(folder)).toEqual([]);
+  expect(left()).toEqual([]);
 });
 
 test('chaos says which flag is wrong', async () => {
