@@ -147,6 +147,16 @@ export const MESSAGES: readonly MessageEntry[] = [
     SERVER_RETURN: HERE,
   }),
 
+  entry(
+    'failover',
+    'worker',
+    'out',
+    'FAILOVER',
+    'The servers that share this one’s store: where to go with what is held when it is gone.',
+    worker.Failover,
+    { TASK: 'FAILOVER', STORE: '7300000000000000000-16384', FAILOVER_LIST: [THERE] },
+  ),
+
   entry('server-alive', 'peer', 'both', 'ALIVE REQUEST', 'Heartbeat, first dialect.', peer.ServerAlive, {
     SERVER: 'ALIVE',
     TASK: 'REQUEST',

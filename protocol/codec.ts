@@ -13,6 +13,7 @@ import {
   WorkerResponse,
 } from './peer.ts';
 import {
+  Failover,
   HandBack,
   LeasesRenewed,
   NoTask,
@@ -132,6 +133,8 @@ function workerBoundSchemaOf(keys: Keys): z.ZodType<ServerToWorker> | undefined 
       return Redirect;
     case 'RETURN':
       return Return;
+    case 'FAILOVER':
+      return Failover;
     default:
       if (keys.STATUS === 'ACK') return ReportAck;
       return keys.STATUS === 'NACK' ? Nack : undefined;
@@ -161,13 +164,15 @@ function refused(
   };
 }
 
-/** The NACK that tells the sender of a frame what is wrong with it. */
+/** The NACK that tells the sender of a frame what is wrong with it; `task`: the frame was a report of that task. */
 export function nackOf(
   error: { code: string; message: string; field?: string; retry?: boolean },
   req?: unknown,
+  task?: string,
 ): Nack {
   return {
     STATUS: 'NACK',
+    ...(task === undefined ? {} : { TASK_UUID: task }),
     ...(typeof req === 'number' && Number.isSafeInteger(req) ? { REQ: req } : {}),
     ERROR: {
       CODE: error.code,

@@ -28,6 +28,7 @@ export const SeqRangesSchema = z
 export const Nack = z.object({
   STATUS: z.literal('NACK'),
   REQ: z.int().optional().describe('the REQ of the message that it answers'),
+  TASK_UUID: z.string().optional().describe('the task whose report it answers'),
   ERROR: z.object({
     CODE: z.string(),
     MESSAGE: z.string(),

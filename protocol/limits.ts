@@ -45,6 +45,9 @@ export const MAX_PEERS = 200;
 /** Workers named in one lending message. */
 export const MAX_WORKERS = 1_000;
 
+/** Servers that a worker is told of, where it may go when its own is gone. */
+export const MAX_FAILOVER = 100;
+
 /** Rejected rows listed in the answer to COMMIT; the answers to the chunks list all of theirs. */
 export const MAX_REJECTED_LISTED = 1_000;
 

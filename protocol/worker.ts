@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Endpoint, Identifier, SeqRangesSchema, Token, Version } from './common.ts';
-import { MAX_REPLY_CHARS, MAX_SLOTS, MAX_TASK_RECIPIENTS } from './limits.ts';
+import { MAX_FAILOVER, MAX_REPLY_CHARS, MAX_SLOTS, MAX_TASK_RECIPIENTS } from './limits.ts';
 
 /** Worker → server: here I am; and, unless SLOTS is 0, give me a task. */
 export const WorkerAlive = z.object({
@@ -196,6 +196,22 @@ export type Redirect = z.infer<typeof Redirect>;
 /** Server → worker: go home. */
 export const Return = z.object({ TASK: z.literal('RETURN'), SERVER_RETURN: Endpoint });
 
+/**
+ * Server → worker, before its first task and whenever it changes: the servers that share this one's store. A worker that
+ * cannot reach its server any more may go there with what it holds; a report is understood at each of them. Whoever ignores it
+ * waits for its own server.
+ */
+export const Failover = z.object({
+  TASK: z.literal('FAILOVER'),
+  STORE: z.string().min(1).max(200).describe('names the store; the same at all servers that share it'),
+  FAILOVER_LIST: z.array(Endpoint).max(MAX_FAILOVER).describe('those that live, without the one that tells'),
+  LEAVING: z
+    .boolean()
+    .optional()
+    .describe('this server stops and leaves its batches to them: go there without waiting for it'),
+});
+export type Failover = z.infer<typeof Failover>;
+
 export type WorkerToServer = WorkerAlive | WorkerReport;
 export type ServerToWorker =
   | TaskSend
@@ -205,4 +221,5 @@ export type ServerToWorker =
   | z.infer<typeof HandBack>
   | Redirect
   | z.infer<typeof Return>
+  | Failover
   | import('./common.ts').Nack;

@@ -1,10 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import { WarnLimiter } from '../logging/index.ts';
-import type { ServerToWorker } from '../protocol/index.ts';
+import { endpointUrl, type Failover, type ServerToWorker } from '../protocol/index.ts';
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from './link/backoff.ts';
 import { CROSSING_MS, DEPART_WITHIN_MS, Journey, type Traveller } from './link/journey.ts';
 import { PING_EVERY_MS, SILENCE_MS } from './link/liveness.ts';
-import { PATIENCE_MS } from './link/route.ts';
+import { Origins } from './link/origins.ts';
+import { canonicalUrl, PATIENCE_MS } from './link/route.ts';
 import type { OpenSocket } from './link/server-link.ts';
 import type { Logger } from './logger.ts';
 import { Presence } from './presence.ts';
@@ -112,6 +113,7 @@ class Worker implements RunningWorker, Traveller {
   readonly #journey: Journey;
   readonly #presence: Presence;
   readonly #runner: TaskRunner;
+  readonly #origins = new Origins();
   #cancelSweeps: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
   #isDraining = false;
@@ -176,9 +178,9 @@ class Worker implements RunningWorker, Traveller {
       options.compile,
       options.openSession ?? ((relay, signal) => openSession(relay, session, signal)),
       {
-        report: (origin, report) => this.#journey.send(origin, report),
+        report: (origin, report) => origin === this.#here && this.#journey.send(this.#journey.url, report),
         unanswered: (origin) => {
-          if (origin === this.#journey.url && this.#journey.isUp)
+          if (origin === this.#here && this.#journey.isUp)
             this.#journey.reconnect('reports are not answered');
         },
         changed: () => this.#changed(),
@@ -210,51 +212,56 @@ class Worker implements RunningWorker, Traveller {
   }
 
   arrived(url: string): void {
-    this.#runner.worksFor(url);
+    const origin = this.#origins.of(url);
+    this.#runner.worksFor(origin);
     this.#presence.arrived();
-    this.#runner.present(url);
+    this.#runner.present(origin);
   }
 
   lost(url: string): void {
     this.#presence.lost();
-    this.#runner.orphaned(url);
+    this.#runner.orphaned(this.#origins.of(url));
   }
 
   pack(url: string): void {
-    this.#runner.handBackAll('the worker leaves', url);
+    this.#runner.handBackAll('the worker leaves', this.#origins.of(url));
     this.#presence.say();
   }
 
   isPacked(url: string): boolean {
-    return this.#runner.isClear(url);
+    return this.#runner.isClear(this.#origins.of(url));
   }
 
   message(url: string, message: ServerToWorker): void {
+    const origin = this.#origins.of(url);
     if ('STATUS' in message) {
-      if (message.STATUS === 'ACK') this.#runner.acknowledged(url, message.TASK_UUID);
+      if (message.STATUS === 'ACK') this.#runner.acknowledged(origin, message.TASK_UUID);
       else {
         const { CODE, MESSAGE } = message.ERROR;
         this.#warn.warn(CODE, { code: CODE, said: MESSAGE.slice(0, 300) }, 'the server answers NACK');
-        this.#runner.refused(url, message.ERROR.RETRY === true);
+        this.#runner.refused(origin, message.ERROR.RETRY === true, message.TASK_UUID);
       }
       return;
     }
     switch (message.TASK) {
       case 'SEND':
-        this.#runner.accept(url, message);
+        this.#runner.accept(origin, message);
         this.#presence.tookTask();
         // It crossed the word that nothing is wanted any more.
-        if (!this.#isWelcoming) this.#runner.handBack(url, [message.TASK_UUID], 'the worker leaves');
+        if (!this.#isWelcoming) this.#runner.handBack(origin, [message.TASK_UUID], 'the worker leaves');
         return;
       case 'NO_TASK':
         this.#presence.noTask();
         return;
       case 'LEASES':
-        this.#runner.renewed(url, message.RENEWED, this.#presence.answered(), message.LEASE_S * 1000);
-        this.#runner.lost(url, message.LOST);
+        this.#runner.renewed(origin, message.RENEWED, this.#presence.answered(), message.LEASE_S * 1000);
+        this.#runner.lost(origin, message.LOST);
         return;
       case 'HAND_BACK':
-        this.#runner.handBack(url, message.TASKS, 'asked back by the server');
+        this.#runner.handBack(origin, message.TASKS, 'asked back by the server');
+        return;
+      case 'FAILOVER':
+        this.#shareStore(url, message);
         return;
       case 'REDIRECT':
       case 'RETURN':
@@ -264,14 +271,31 @@ class Worker implements RunningWorker, Traveller {
     }
   }
 
+  /** The name under which the tasks of the present server are kept. */
+  get #here(): string {
+    return this.#origins.of(this.#journey.url);
+  }
+
+  /** What the others of that store gave can be reported here. */
+  #shareStore(url: string, { STORE, FAILOVER_LIST, LEAVING }: Failover): void {
+    const before = this.#origins.of(url);
+    const others = FAILOVER_LIST.map((endpoint) => canonicalUrl(endpointUrl(endpoint)));
+    this.#origins.share(STORE, [...others, url]);
+    this.#journey.shareStore(others, LEAVING === true);
+    const origin = this.#origins.of(url);
+    if (origin === before || this.#runner.isClear(origin)) return;
+    this.#presence.say();
+    this.#runner.present(origin);
+  }
+
   get #isWelcoming(): boolean {
     return !this.#isDraining && this.#journey.isStaying;
   }
 
   #status() {
-    const url = this.#journey.url;
-    const { tasks, renewEveryMs } = this.#runner.leases(url);
-    return { openSlots: this.#isWelcoming ? this.#runner.openSlots(url) : 0, leases: tasks, renewEveryMs };
+    const origin = this.#here;
+    const { tasks, renewEveryMs } = this.#runner.leases(origin);
+    return { openSlots: this.#isWelcoming ? this.#runner.openSlots(origin) : 0, leases: tasks, renewEveryMs };
   }
 
   #changed(): void {

@@ -151,11 +151,15 @@ export class WorkerSession {
         'results could not be stored, the worker keeps them',
       );
       this.#line.send(
-        nackOf({
-          code: known ? error.code : 'INTERNAL',
-          message: `results not stored, send them again in ${REPORT_RETRY_MS} ms${known ? `: ${error.message}` : ''}`,
-          retry: true,
-        }),
+        nackOf(
+          {
+            code: known ? error.code : 'INTERNAL',
+            message: `results not stored, send them again in ${REPORT_RETRY_MS} ms${known ? `: ${error.message}` : ''}`,
+            retry: true,
+          },
+          undefined,
+          report.TASK_UUID,
+        ),
       );
     }
   }

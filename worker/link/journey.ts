@@ -19,6 +19,8 @@ export const DEPART_WITHIN_MS = 60_000;
 export const CROSSING_MS = 150;
 /** On a fallback server, the home server is looked for so often, ms. */
 const LOOK_HOME_EVERY_MS = 30_000;
+/** Servers that home told of, beyond the worker's own. */
+const MAX_TOLD = 100;
 
 /** What the journey needs of the rest of the worker. */
 export interface Traveller {
@@ -66,12 +68,18 @@ type State = 'home' | 'leaving' | 'away' | 'returning' | 'stopped';
  *   over → `home`, at the server that lent it.
  * - `stopped`: `stop()`; no link, no timer.
  *
+ * `shareStore` adds to its own servers those that home names: they share its store, and take over when it is gone.
+ *
  * A REDIRECT is obeyed in `home` only, a RETURN in `away` only; where home is the worker knows itself, RETURN does not tell.
  * Lost links are made again with jittered back-off; where, `route.ts` decides.
  */
 export class Journey {
   readonly #options: JourneyOptions;
   readonly #servers: readonly string[];
+  /** Servers that share the store of home, behind its own. */
+  #told: readonly string[] = [];
+  /** The present server stops, and others take over what it has: it is not waited for. */
+  #isReleased = false;
   readonly #traveller: Traveller;
   readonly #logger: Logger;
   readonly #around: Around;
@@ -154,6 +162,20 @@ export class Journey {
     return this.#link !== undefined && url === this.url && this.#link.send(message);
   }
 
+  /**
+   * The present server says who shares its store. `leaving`: it stops, and they take over. What a borrower says is no reason to go
+   * anywhere: then it is home that knows.
+   */
+  shareStore(urls: readonly string[], leaving: boolean): void {
+    if (this.#place.kind !== 'home') return;
+    const isOwn = this.#place.index < this.#servers.length;
+    // An index into the list may be in use: then it only grows.
+    const kept = isOwn && this.#goal === undefined ? [] : this.#told;
+    const others = urls.filter((url) => !this.#servers.includes(url));
+    this.#told = [...new Set([...kept, ...others])].slice(0, MAX_TOLD);
+    this.#isReleased = leaving;
+  }
+
   /** Cuts a link whose server does not answer; it is made again. */
   reconnect(reason: string): void {
     this.#link?.cut(reason);
@@ -162,7 +184,8 @@ export class Journey {
   /** Something was finished or acknowledged: perhaps it can go now. */
   settled(): void {
     if (this.#state !== 'leaving' && this.#state !== 'returning') return;
-    if (this.#around.now() >= this.#departFrom && this.#traveller.isPacked(this.url)) this.#link?.close('leaving');
+    if (this.#around.now() >= this.#departFrom && this.#traveller.isPacked(this.url))
+      this.#link?.close('leaving');
   }
 
   #become(state: State): void {
@@ -170,7 +193,9 @@ export class Journey {
   }
 
   #urlOf(place: Place): string {
-    return (place.kind === 'home' ? this.#servers[place.index] : place.loan.urls[place.index]) as string;
+    const { index } = place;
+    if (place.kind === 'away') return place.loan.urls[index] as string;
+    return (this.#servers[index] ?? this.#told[index - this.#servers.length] ?? this.#servers[0]) as string;
   }
 
   #connect(): void {
@@ -296,8 +321,13 @@ export class Journey {
   #carryOn(end: LinkEnd, now: number): void {
     const next = afterFailure(
       this.#place,
-      { refused: end.refused, since: this.#since, wasThere: this.#wasThere, now },
-      this.#servers.length,
+      {
+        refused: end.refused,
+        since: this.#since,
+        wasThere: this.#wasThere && !this.#isReleased,
+        now,
+      },
+      this.#servers.length + this.#told.length,
       this.#options.patienceMs,
     );
     if (next.kind !== this.#place.kind || (next.kind === 'away' && next.index !== this.#place.index)) {
@@ -335,6 +365,7 @@ export class Journey {
     if (place.kind !== this.#place.kind || place.index !== this.#place.index) {
       this.#since = this.#around.now();
       this.#wasThere = false;
+      this.#isReleased = false;
     }
     this.#place = place;
   }

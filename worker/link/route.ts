@@ -33,7 +33,7 @@ export interface Failure {
  * Where to connect next when a link ended or could not be made.
  *
  * At home: the same server for PATIENCE_MS if it was good (it may be restarting, and the leases are there), then the next of
- * the worker's own servers, round and round; one that was never reached or refuses is left at once.
+ * the worker's own servers and those that share the store of home, round and round; one that was never reached or refuses is left at once.
  * Away: refused, or the loan is over → home at once. Otherwise the borrower for PATIENCE_MS, then each of the
  * FAILOVER_LIST once, then home.
  */

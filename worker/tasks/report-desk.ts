@@ -50,6 +50,8 @@ export class ReportDesk {
   readonly #orphanedAt = new Map<string, number>();
   /** Refused reports that wait to be presented again, by server. */
   readonly #repeats = new Map<string, { refusals: number; readonly cancel: () => void }>();
+  /** The same where the server said of which task: what cancels it. */
+  readonly #repeatsOfTasks = new Map<Task, () => void>();
 
   constructor(book: TaskBook, link: ReportLink, options: ReportDeskOptions, logger: Logger, time: Time) {
     this.#book = book;
@@ -119,6 +121,20 @@ export class ReportDesk {
     this.#repeats.set(origin, { refusals: 1, cancel });
   }
 
+  /** The same where the server says whose report it refuses: it alone is presented again, or given up. */
+  refusedOne(task: Task, mayHelp: boolean): void {
+    if (!mayHelp) {
+      this.#giveUpIfRefused(task);
+      return;
+    }
+    this.#repeatsOfTasks.get(task)?.();
+    const again = (): void => {
+      this.#repeatsOfTasks.delete(task);
+      if (task.reports.isUnacknowledged) this.#presentAgain(task);
+    };
+    this.#repeatsOfTasks.set(task, this.#time.setTimer(again, this.#options.repeatReportMs));
+  }
+
   /** To be called now and then: reports that nobody answers, results that nobody came for. */
   sweep(): void {
     const now = this.#time.now();
@@ -135,6 +151,8 @@ export class ReportDesk {
 
   stop(): void {
     for (const origin of [...this.#repeats.keys()]) this.#forgetRepeat(origin);
+    for (const cancel of this.#repeatsOfTasks.values()) cancel();
+    this.#repeatsOfTasks.clear();
   }
 
   #waitMs(task: Task): number {
@@ -167,16 +185,24 @@ export class ReportDesk {
   }
 
   #giveUpRefused(origin: string): void {
-    for (const task of this.#book.all(origin)) {
-      if (!task.reports.refused()) continue;
-      this.#logger.error({ task: task.id }, 'the server refuses a report of this task: it is given up');
-      this.acknowledged(task);
-    }
+    for (const task of this.#book.all(origin)) this.#giveUpIfRefused(task);
   }
 
+  #giveUpIfRefused(task: Task): void {
+    if (!task.reports.refused()) return;
+    this.#logger.error({ task: task.id }, 'the server refuses a report of this task: it is given up');
+    this.acknowledged(task);
+  }
+
+  /** The link is gone: all is presented anew over the next one. */
   #forgetRepeat(origin: string): void {
     this.#repeats.get(origin)?.cancel();
     this.#repeats.delete(origin);
+    for (const [task, cancel] of this.#repeatsOfTasks) {
+      if (task.origin !== origin) continue;
+      cancel();
+      this.#repeatsOfTasks.delete(task);
+    }
   }
 
   #finished(task: Task): void {

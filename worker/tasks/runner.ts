@@ -144,9 +144,11 @@ export class TaskRunner {
     this.#office.changed();
   }
 
-  /** The server answered NACK; `mayHelp`: trying again may help. */
-  refused(origin: string, mayHelp: boolean): void {
-    this.#desk.refused(origin, mayHelp);
+  /** The server answered NACK; `mayHelp`: trying again may help. `id`: the task whose report it answers, where it says so. */
+  refused(origin: string, mayHelp: boolean, id?: string): void {
+    const [task] = id === undefined ? [] : this.#book.named(origin, [id]);
+    if (task !== undefined) this.#desk.refusedOne(task, mayHelp);
+    else if (id === undefined) this.#desk.refused(origin, mayHelp);
     this.#office.changed();
   }
 
