@@ -66,7 +66,7 @@ class SharedDatabase implements Database {
   }
 
   serverArgs(port: number | undefined): readonly string[] {
-    return ['--store', this.#url(port)];
+    return ['--store', this.#url(port), '--owner-lease', '3s'];
   }
 
   stores(): readonly Store[] {
