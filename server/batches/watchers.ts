@@ -1,3 +1,4 @@
+import type { SetTimer } from '../timers.ts';
 import type { BatchRecord } from './batch.ts';
 import type { ActiveBatch, BatchBook } from './batch-book.ts';
 
@@ -11,17 +12,24 @@ interface Watcher {
   readonly everyMs: number;
   readonly tell: (record: BatchRecord, over: boolean) => void;
   lastAt: number;
-  timer: NodeJS.Timeout | undefined;
+  cancel: (() => void) | undefined;
+}
+
+export interface WatchersTime {
+  readonly monotonic: () => number;
+  readonly setTimer: SetTimer;
 }
 
 /** Tells those who watch a batch how far it is: at once, then at most every so often, and for certain when it is over. */
 export class Watchers {
   readonly #book: BatchBook;
+  readonly #time: WatchersTime;
   readonly #watchers = new Map<string, Set<Watcher>>();
   readonly #unsubscribe: () => void;
 
-  constructor(book: BatchBook) {
+  constructor(book: BatchBook, time: WatchersTime) {
     this.#book = book;
+    this.#time = time;
     this.#unsubscribe = book.onChange((batch) => this.#changed(batch));
   }
 
@@ -32,7 +40,7 @@ export class Watchers {
       tell(record, true);
       return () => {};
     }
-    const watcher: Watcher = { batch: record.uuid, everyMs, tell, lastAt: 0, timer: undefined };
+    const watcher: Watcher = { batch: record.uuid, everyMs, tell, lastAt: 0, cancel: undefined };
     const group = this.#watchers.get(record.uuid) ?? new Set();
     this.#watchers.set(record.uuid, group.add(watcher));
     this.#tell(watcher, batch);
@@ -47,31 +55,30 @@ export class Watchers {
   #changed(batch: ActiveBatch): void {
     for (const watcher of this.#watchers.get(batch.uuid) ?? []) {
       if (batch.over) this.#tell(watcher, batch);
-      else this.#tellLater(watcher, watcher.lastAt + watcher.everyMs - performance.now());
+      else this.#tellLater(watcher, watcher.lastAt + watcher.everyMs - this.#time.monotonic());
     }
   }
 
   #tellLater(watcher: Watcher, inMs: number): void {
-    clearTimeout(watcher.timer);
-    watcher.timer = setTimeout(
+    watcher.cancel?.();
+    watcher.cancel = this.#time.setTimer(
       () => {
         const batch = this.#book.get(watcher.batch);
         if (batch !== undefined) this.#tell(watcher, batch);
       },
       Math.max(0, inMs),
     );
-    watcher.timer.unref();
   }
 
   #tell(watcher: Watcher, batch: ActiveBatch): void {
-    watcher.lastAt = performance.now();
+    watcher.lastAt = this.#time.monotonic();
     watcher.tell(batch.current(), batch.over);
     if (batch.over) this.#end(watcher);
     else this.#tellLater(watcher, QUIET_MS);
   }
 
   #end(watcher: Watcher): void {
-    clearTimeout(watcher.timer);
+    watcher.cancel?.();
     const group = this.#watchers.get(watcher.batch);
     group?.delete(watcher);
     if (group?.size === 0) this.#watchers.delete(watcher.batch);

@@ -1,3 +1,5 @@
+import { isNotOwner } from '../store/errors.ts';
+import { every } from '../timers.ts';
 import type { BatchExpiry } from './batch-expiry.ts';
 import type { DispatchContext } from './context.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -23,7 +25,7 @@ export class Clockwork {
   readonly #context: DispatchContext;
   readonly #dispatcher: Dispatcher;
   readonly #settings: ClockworkSettings;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTicks: (() => void) | undefined;
   #tickedAt = 0;
   #nextDueAt = 0;
   #promoting = false;
@@ -45,14 +47,14 @@ export class Clockwork {
   }
 
   start(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#cancelTicks !== undefined) return;
     this.#tickedAt = this.#context.monotonic();
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#cancelTicks = every(this.#context.setTimer, TICK_MS, () => this.#tick());
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#cancelTicks?.();
+    this.#cancelTicks = undefined;
   }
 
   /** A recipient was deferred until then; 0: look at once, a batch goes on whose retries may be due. */
@@ -113,6 +115,7 @@ export class Clockwork {
       if (ended !== undefined) batches.update(ended.batch, ended.figures);
       this.#dispatcher.pump();
     } catch (error) {
+      if (isNotOwner(error)) return;
       this.#storeFailed(error, 'the store cannot end a lease, it is tried again');
     } finally {
       this.#ending.delete(lease.task);
@@ -145,6 +148,7 @@ export class Clockwork {
     try {
       await this.#expiry?.run();
     } catch (error) {
+      if (isNotOwner(error)) return;
       this.#storeFailed(error, 'the store cannot end a batch whose time is over, it is tried again');
     }
   }
@@ -171,6 +175,7 @@ export class Clockwork {
       if (moved.length > 0) this.#dispatcher.pump();
     } catch (error) {
       this.#nextDueAt = now();
+      if (isNotOwner(error)) return;
       this.#storeFailed(error, 'the store cannot take up due retries, they are tried again');
     } finally {
       this.#promoting = false;

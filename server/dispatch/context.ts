@@ -4,6 +4,7 @@ import type { BatchStore } from '../batches/store.ts';
 import type { DkimKeys } from '../dkim-keys.ts';
 import type { RateMeter } from '../rate-meter.ts';
 import type { RelayBook } from '../relays/relay-book.ts';
+import type { SetTimer } from '../timers.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { TaskStore } from './store.ts';
 import type { SuspectBook } from './suspect-book.ts';
@@ -15,6 +16,12 @@ export interface DispatchSettings {
   readonly taskMs: number;
 }
 
+/** The right to send the batches of this server, where others could take them over. */
+export interface Tenancy {
+  /** False: others may have taken over, so nothing is leased or renewed. By this server's own clock, without asking. */
+  isHeld(): boolean;
+}
+
 /** What the parts of the dispatch share. */
 export interface DispatchContext {
   readonly batches: BatchBook;
@@ -22,6 +29,8 @@ export interface DispatchContext {
   readonly relays: RelayBook;
   readonly leases: LeaseBook;
   readonly suspects: SuspectBook;
+  /** Absent: no other server uses the store. */
+  readonly tenancy?: Tenancy;
   readonly store: TaskStore & Pick<BatchStore, 'getBatch'>;
   /** Recipients settled per second. */
   readonly settled: RateMeter;
@@ -32,4 +41,5 @@ export interface DispatchContext {
   readonly now: () => number;
   /** ms, never going back. */
   readonly monotonic: () => number;
+  readonly setTimer: SetTimer;
 }

@@ -2,14 +2,21 @@ import type { Clockwork } from './clockwork.ts';
 import type { DispatchContext } from './context.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { handBack } from './hand-back.ts';
+import type { Lease } from './store.ts';
 
 /** How often a stopping dispatch looks whether everything is settled, ms. */
 const LOOK_EVERY_MS = 50;
 
 /** Takes up the leases that were out when the server stopped: their workers get the whole lease anew to come back with results. */
 export async function restoreLeases(context: DispatchContext): Promise<number> {
-  const { store, leases, relays, settings, monotonic } = context;
-  const out = await store.leases();
+  const out = await context.store.leases();
+  takeUpLeases(context, out);
+  return out.length;
+}
+
+/** The same for leases that another server had given out. */
+export function takeUpLeases(context: DispatchContext, out: readonly Lease[]): void {
+  const { leases, relays, settings, monotonic } = context;
   for (const lease of out) {
     const { task, batch, worker, relay, remaining } = lease;
     const entry = leases.add({
@@ -24,7 +31,6 @@ export async function restoreLeases(context: DispatchContext): Promise<number> {
     });
     relays.taskLeased(relay, task, worker, RESTORED_CONNECTIONS, entry.remaining, false);
   }
-  return out.length;
 }
 
 /** What a worker of before the restart is taken to have open at a relay with a limit. */
@@ -50,7 +56,7 @@ export async function drainDispatch(
     context.monotonic() < deadline &&
     !until.hurry.aborted
   ) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await new Promise<void>((resolve) => context.setTimer(resolve, LOOK_EVERY_MS));
   }
   clockwork.stop();
   return context.leases.size;

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
 import type { Logger, WarnLimiter } from '../../logging/index.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type Parsed,
   parseObject,
 } from '../../protocol/index.ts';
+import type { SetTimer } from '../timers.ts';
 import { type Access, bearerOf } from './access.ts';
 import { Line } from './line.ts';
 
@@ -38,6 +39,12 @@ export interface Party {
   misunderstood?(): void;
 }
 
+/** The request that a connection began with, as far as it is looked at. */
+export interface Upgrade {
+  readonly headers: Pick<IncomingHttpHeaders, 'authorization'>;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
 export interface Caller {
   readonly line: Line;
   readonly remoteAddress: string | undefined;
@@ -50,6 +57,7 @@ export interface ConversationParts {
   /** Time that a caller may take to say who it is, ms; AUTHENTICATE_WITHIN_MS. */
   readonly authenticateWithinMs?: number;
   readonly logger: Logger;
+  readonly setTimer: SetTimer;
   /** Begins a conversation with its first message. */
   readonly begin: (
     conversation: Conversation,
@@ -74,7 +82,7 @@ export class ConversationHost {
   readonly #socket: WebSocket;
   readonly #parts: ConversationParts;
   readonly #caller: Caller;
-  readonly #deadline: NodeJS.Timeout;
+  readonly #cancelDeadline: () => void;
   readonly #refusals: WarnLimiter;
   #party: Party | undefined;
   #badFrames = 0;
@@ -84,20 +92,19 @@ export class ConversationHost {
   #closing = false;
   #end: { code: number; reason: string } | undefined;
 
-  constructor(socket: WebSocket, request: IncomingMessage, parts: ConversationParts, refusals: WarnLimiter) {
+  constructor(socket: WebSocket, request: Upgrade, parts: ConversationParts, refusals: WarnLimiter) {
     this.#socket = socket;
     this.#parts = parts;
     this.#refusals = refusals;
     this.#caller = {
-      line: new Line(socket),
+      line: new Line(socket, parts.setTimer),
       remoteAddress: request.socket.remoteAddress,
       bearer: bearerOf(request.headers.authorization),
     };
     const withinMs = parts.authenticateWithinMs ?? AUTHENTICATE_WITHIN_MS;
-    this.#deadline = setTimeout(() => {
+    this.#cancelDeadline = parts.setTimer(() => {
       this.#refuse({ code: 'UNAUTHORIZED', message: `say who you are within ${withinMs} ms` });
     }, withinMs);
-    this.#deadline.unref();
     socket.on('message', (data, isBinary) => this.#received(data, isBinary));
     socket.on('error', (error) =>
       parts.logger.debug({ err: error, remote: this.#caller.remoteAddress }, 'connection failed'),
@@ -160,7 +167,7 @@ export class ConversationHost {
     else if ('ok' in begun) {
       if (!begun.ok) this.#bad(begun.error, keys.REQ);
     } else {
-      clearTimeout(this.#deadline);
+      this.#cancelDeadline();
       this.#party = begun;
       return begun;
     }
@@ -200,12 +207,12 @@ export class ConversationHost {
 
   #close(code: number, reason: string): void {
     this.#closing = true;
-    clearTimeout(this.#deadline);
+    this.#cancelDeadline();
     this.#caller.line.close(code, reason);
   }
 
   #closed(code: number, reason: string): void {
-    clearTimeout(this.#deadline);
+    this.#cancelDeadline();
     this.#end = { code, reason };
     if (!this.#handling) void this.#farewell(this.#end);
   }

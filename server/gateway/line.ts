@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import { every, type SetTimer } from '../timers.ts';
 
 /** Bytes that may wait for a slow reader before its connection is cut: more than the largest task. */
 const MAX_BUFFERED_BYTES = 128 * 1024 * 1024;
@@ -10,17 +11,15 @@ const MAX_REASON_BYTES = 123;
 /** An open WebSocket: sends messages, notices when the other end is gone without a word. */
 export class Line {
   readonly #socket: WebSocket;
-  readonly #pings: NodeJS.Timeout;
   #alive = true;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, setTimer: SetTimer) {
     this.#socket = socket;
     socket.on('pong', () => {
       this.#alive = true;
     });
-    this.#pings = setInterval(() => this.#ping(), PING_EVERY_MS);
-    this.#pings.unref();
-    socket.once('close', () => clearInterval(this.#pings));
+    const cancelPings = every(setTimer, PING_EVERY_MS, () => this.#ping());
+    socket.once('close', cancelPings);
   }
 
   send(message: object): void {

@@ -1,4 +1,5 @@
 import type { Logger } from '../../logging/index.ts';
+import { every, type SetTimer } from '../timers.ts';
 import { type Condition, conditionsOf, type HealthCode, type HealthFacts } from './policy.ts';
 import { RecentWorst } from './recent-worst.ts';
 
@@ -25,6 +26,7 @@ export interface HealthSources {
   readonly clockSetBy: () => number;
   readonly pausedAtStart: () => string | undefined;
   readonly monotonic: () => number;
+  readonly setTimer: SetTimer;
   readonly logger: Logger;
 }
 
@@ -43,7 +45,7 @@ export class HealthMonitor {
   readonly #commits: RecentWorst;
   #claimed = { where: '', at: Number.NEGATIVE_INFINITY };
   #conditions = new Map<HealthCode, Lasting>();
-  #timer: NodeJS.Timeout | undefined;
+  #cancelLooks: (() => void) | undefined;
   #expectedAt = Number.POSITIVE_INFINITY;
   #noWorkerSince: number | undefined;
   #touchedAt = Number.NEGATIVE_INFINITY;
@@ -59,13 +61,12 @@ export class HealthMonitor {
 
   start(): void {
     this.#touchedAt = this.#sources.monotonic();
-    this.#timer ??= setInterval(() => this.look(), LOOK_EVERY_MS);
-    this.#timer.unref();
+    this.#cancelLooks ??= every(this.#sources.setTimer, LOOK_EVERY_MS, () => this.look());
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#cancelLooks?.();
+    this.#cancelLooks = undefined;
   }
 
   /** Another server was met that claims to be this one. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
-import WebSocket from 'ws';
+import WebSocket, { type ClientOptions } from 'ws';
 import { WarnLimiter } from '../../logging/index.ts';
 import {
   type Endpoint,
@@ -13,7 +13,13 @@ import {
   parseObject,
 } from '../../protocol/index.ts';
 import { CLOSE } from './peer-link.ts';
-import type { MeshLogger, PeerConnection, PeerTransport } from './ports.ts';
+import {
+  type Clock,
+  type MeshLogger,
+  type PeerConnection,
+  type PeerTransport,
+  systemClock,
+} from './ports.ts';
 
 /** Time that a connection may take to open, ms. */
 const OPEN_WITHIN_MS = 5_000;
@@ -33,6 +39,7 @@ export class WebSocketConnection implements PeerConnection {
   readonly #socket: WebSocket;
   readonly #logger: MeshLogger;
   readonly #refusals: WarnLimiter | undefined;
+  readonly #clock: Pick<Clock, 'setTimer'>;
   #onMessage: (message: PeerMessage) => void = () => undefined;
   readonly #peer: string | undefined;
   #badFrames = 0;
@@ -47,7 +54,9 @@ export class WebSocketConnection implements PeerConnection {
     logger: MeshLogger,
     peer: string | undefined = remoteAddress,
     refusals?: WarnLimiter,
+    clock: Pick<Clock, 'setTimer'> = systemClock,
   ) {
+    this.#clock = clock;
     this.#refusals = refusals;
     this.#peer = peer;
     this.#socket = socket;
@@ -63,7 +72,8 @@ export class WebSocketConnection implements PeerConnection {
 
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
-    setTimeout(() => this.#socket.terminate(), CLOSE_WITHIN_MS).unref();
+    const cancel = this.#clock.setTimer(() => this.#socket.terminate(), CLOSE_WITHIN_MS);
+    this.#socket.once('close', cancel);
   }
 
   onMessage(listener: (message: PeerMessage) => void): void {
@@ -111,6 +121,9 @@ export interface WebSocketTransportOptions {
   /** File with the certificates (PEM) to trust beside those that Node.js trusts. */
   readonly tlsCaFile?: string;
   readonly logger: MeshLogger;
+  /** Replaces the sockets of the network. */
+  readonly openSocket?: (url: string, options: ClientOptions) => WebSocket;
+  readonly clock?: Pick<Clock, 'monotonic' | 'setTimer'>;
 }
 
 /** Dials over WebSocket. @throws from the factory when the CA file cannot be read. */
@@ -119,7 +132,8 @@ export function webSocketTransport(options: WebSocketTransportOptions): PeerTran
     options.tlsCaFile === undefined
       ? undefined
       : [...getCACertificates('default'), readFileSync(options.tlsCaFile, 'utf8')];
-  const refusals = new WarnLimiter(options.logger, () => performance.now(), ONE_REFUSAL_PER_MS);
+  const { clock = systemClock } = options;
+  const refusals = new WarnLimiter(options.logger, () => clock.monotonic(), ONE_REFUSAL_PER_MS);
   return {
     dial: (endpoint) => dial(endpoint, options, refusals, ca),
   };
@@ -132,20 +146,21 @@ function dial(
   ca?: string[],
 ): Promise<PeerConnection> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(endpointUrl(endpoint), {
+    const settings: ClientOptions = {
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,
       handshakeTimeout: OPEN_WITHIN_MS,
       followRedirects: false,
       ...(options.token === undefined ? {} : { headers: { authorization: `Bearer ${options.token}` } }),
       ...(ca === undefined ? {} : { ca }),
-    });
+    };
+    const url = endpointUrl(endpoint);
+    const socket = options.openSocket?.(url, settings) ?? new WebSocket(url, settings);
     const failed = (error: Error) => reject(error);
     socket.once('error', failed);
     socket.once('open', () => {
       socket.off('error', failed);
-      const url = endpointUrl(endpoint);
-      resolve(new WebSocketConnection(socket, endpoint.IP, options.logger, url, refusals));
+      resolve(new WebSocketConnection(socket, endpoint.IP, options.logger, url, refusals, options.clock));
     });
   });
 }

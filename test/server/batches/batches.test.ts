@@ -5,6 +5,7 @@ import { BatchBook } from '../../../server/batches/batch-book.ts';
 import { Batches, type BatchesContext } from '../../../server/batches/batches.ts';
 import type { BatchStore } from '../../../server/batches/store.ts';
 import { Watchers } from '../../../server/batches/watchers.ts';
+import { processTimer } from '../../../server/timers.ts';
 import { recordOf } from '../dispatch/memory-dispatch.ts';
 
 /** Batches over a store of which only these operations are there. */
@@ -13,7 +14,7 @@ function batchesOver(store: Partial<BatchStore>): { batches: Batches; book: Batc
   const context: BatchesContext = {
     store: store as BatchStore,
     book,
-    watchers: new Watchers(book),
+    watchers: new Watchers(book, { monotonic: () => performance.now(), setTimer: processTimer }),
     logger: createSilentLogger(),
     now: () => 0,
     resolve: () => recordOf('b', {}).options,

@@ -5,7 +5,7 @@ const TICK_MS = 200;
 
 /** A worker with a task that is out, and a clock that ticks when it is told to. */
 async function ticking() {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const dispatch = new MemoryDispatch();
   onTestFinished(() => {
     dispatch.clockwork.stop();

@@ -15,6 +15,7 @@ import { DkimKeys } from '../../../server/dkim-keys.ts';
 import { RateMeter } from '../../../server/rate-meter.ts';
 import { RelayBook } from '../../../server/relays/relay-book.ts';
 import { StoreError } from '../../../server/store/errors.ts';
+import { processTimer } from '../../../server/timers.ts';
 
 const COUNTS: StateCounts = {
   total: 0,
@@ -119,6 +120,7 @@ export class MemoryDispatch {
       logger,
       now,
       monotonic: now,
+      setTimer: processTimer,
     };
     this.dispatcher = new Dispatcher(this.context);
     this.clockwork = new Clockwork(this.context, this.dispatcher, { parkMs: 60_000 });

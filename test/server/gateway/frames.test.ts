@@ -5,6 +5,7 @@ import { createSilentLogger } from '../../../logging/index.ts';
 import { MAX_BAD_FRAMES, MAX_FRAME_BYTES } from '../../../protocol/index.ts';
 import { Access } from '../../../server/gateway/access.ts';
 import { Gateway } from '../../../server/gateway/gateway.ts';
+import { processTimer } from '../../../server/timers.ts';
 import { rowsOf, TestClient } from '../../support/client.ts';
 import { startTestServer } from '../../support/server.ts';
 import { type Frame, JsonSocket } from '../../support/socket.ts';
@@ -107,6 +108,7 @@ test('silence is ended with 4401 when the time to say who one is has passed', as
     access: new Access({}),
     authenticateWithinMs: 50,
     logger: createSilentLogger(),
+    setTimer: processTimer,
     begin: () => ({ code: 'NEVER', message: 'nobody said anything' }),
   });
   gateway.start();

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { HealthMonitor, type HealthSources } from '../../../server/health/monitor.ts';
+import { processTimer } from '../../../server/timers.ts';
 import type { LogLine } from '../../support/server.ts';
 
 /** A monitor whose time and surroundings are the test's. */
@@ -29,6 +30,7 @@ function monitored() {
     clockSetBy: () => state.setBy,
     pausedAtStart: () => state.paused,
     monotonic: () => state.now,
+    setTimer: processTimer,
     logger: pino({ level: 'debug' }, { write: (line: string) => log.push(JSON.parse(line) as LogLine) }),
   };
   const monitor = new HealthMonitor(sources);
