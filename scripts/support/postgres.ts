@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chownSync, cpSync, existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -150,7 +150,8 @@ export class LocalPostgres {
 
   /** Has everything of it stand still, or go on. */
   freeze(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    process.kill(this.#pid(), signal);
+    const postmaster = this.#pid();
+    for (const pid of [postmaster, ...childrenOf(postmaster)]) process.kill(pid, signal);
   }
 
   /** Ends it, and removes its data. */
@@ -231,4 +232,11 @@ function reachable(native: string, folder: string): string {
   const copy = join(folder, 'native');
   cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
   return copy;
+}
+
+/** Each session of PostgreSQL is a process of its own, in a group of its own. */
+function childrenOf(pid: number): number[] {
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  const lines = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  return lines.flatMap(([child = 0, parent]) => (parent === pid ? [child] : []));
 }

@@ -1,5 +1,6 @@
 import { Client, type ClientConfig } from 'pg';
 import type { StoreChange } from '../../owners/store.ts';
+import { ended } from './ended.ts';
 
 /** Between two attempts to listen again, ms. */
 const RETRY_MS = 1_000;
@@ -35,7 +36,7 @@ export class Listener {
     clearTimeout(this.#retry);
     const client = this.#client;
     this.#client = undefined;
-    await client?.end().catch(() => {});
+    if (client !== undefined) await ended(client.end());
   }
 
   onChange(listener: (change: StoreChange) => void): () => void {

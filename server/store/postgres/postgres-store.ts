@@ -56,7 +56,7 @@ import { Owners } from './owners.ts';
 import { Reader } from './reader.ts';
 import { recipientsOf } from './recipient-rows.ts';
 import { WorkingSet } from './working-set.ts';
-import { type Name, Writer } from './writer.ts';
+import { ANSWER_WITHIN_MS, type Name, Writer } from './writer.ts';
 
 /** Whoever could not store something asks again every second: one line about the same trouble in this time, ms. */
 const ONE_FAILURE_PER_MS = 60_000;
@@ -69,6 +69,8 @@ export interface PostgresOptions {
   readonly now?: () => number;
   /** How long it may take to get a connection, ms. */
   readonly connectWithinMs?: number;
+  /** How long an answer is waited for over a line that says nothing, ms. */
+  readonly answerWithinMs?: number;
   /** How long it is tried to find out what became of a group of writes whose answer was lost, ms. */
   readonly resolveWithinMs?: number;
 }
@@ -107,8 +109,8 @@ export class PostgresStore implements Store {
     this.#location = publicAddress(url);
     const config = clientConfig(url, options.connectWithinMs);
     this.#config = config;
-    this.#writer = new Writer(config, options.resolveWithinMs);
-    this.#reader = new Reader(config);
+    this.#writer = new Writer(config, options);
+    this.#reader = new Reader({ ...config, query_timeout: options.answerWithinMs ?? ANSWER_WITHIN_MS });
     this.#listener = new Listener(config, () => this.#writer.name?.server);
     const warnings = logger && new WarnLimiter(logger, () => performance.now(), ONE_FAILURE_PER_MS);
     this.#commits = new GroupCommit(

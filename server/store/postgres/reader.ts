@@ -1,4 +1,5 @@
 import { Pool, type PoolConfig, type QueryResultRow } from 'pg';
+import { ended } from './ended.ts';
 import { storageFailure } from './failure.ts';
 
 /** Connections for readers, besides the one that writes and the one that listens. */
@@ -31,6 +32,6 @@ export class Reader {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await ended(this.#pool.end());
   }
 }

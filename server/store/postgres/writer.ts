@@ -1,16 +1,17 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client, type ClientConfig } from 'pg';
 import { StoreError } from '../errors.ts';
+import { ended } from './ended.ts';
 import { isConnectionLoss, storageFailure } from './failure.ts';
 import { Pipeline, Preparation } from './pipeline.ts';
 import type { Row } from './scope.ts';
 import type { StatementName, Step } from './statements.ts';
 
 /** No statement takes longer; a group of writes that waits for a lock ends with it, ms. */
-export const STATEMENT_TIMEOUT_MS = 15_000;
+export const STATEMENT_TIMEOUT_MS = 10_000;
 
 /** How long an answer is waited for over a line that says nothing, ms: more than a statement may take. */
-const SILENCE_MS = 20_000;
+export const ANSWER_WITHIN_MS = 12_000;
 
 /**
  * When the connection is lost between a group of writes and its answer, it is not known whether the group was committed. How
@@ -28,7 +29,7 @@ const RETRY_MS = 200;
 export const SESSION = `
   SET synchronous_commit = on;
   SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
-  SET lock_timeout = ${STATEMENT_TIMEOUT_MS / 3};
+  SET lock_timeout = ${STATEMENT_TIMEOUT_MS / 2};
   SET idle_in_transaction_session_timeout = ${STATEMENT_TIMEOUT_MS};
   SET plan_cache_mode = force_generic_plan;
   SET enable_seqscan = off;
@@ -38,6 +39,11 @@ export const SESSION = `
   SET enable_bitmapscan = off;
   SET default_transaction_isolation = 'read committed';
   SET jit = off;`;
+
+export interface Patience {
+  readonly answerWithinMs?: number;
+  readonly resolveWithinMs?: number;
+}
 
 /** Whom the connection writes for. */
 export interface Name {
@@ -82,6 +88,7 @@ export function nameLost(cause?: unknown): StoreError {
  */
 export class Writer {
   readonly #config: ClientConfig;
+  readonly #answerWithinMs: number;
   readonly #resolveWithinMs: number;
   #client: Client | undefined;
   #name: Name | undefined;
@@ -90,8 +97,12 @@ export class Writer {
   #lastCommitted = 0;
   #closed = false;
 
-  constructor(config: ClientConfig, resolveWithinMs = RESOLVE_WITHIN_MS) {
+  constructor(
+    config: ClientConfig,
+    { answerWithinMs = ANSWER_WITHIN_MS, resolveWithinMs = RESOLVE_WITHIN_MS }: Patience = {},
+  ) {
     this.#config = config;
+    this.#answerWithinMs = answerWithinMs;
     this.#resolveWithinMs = resolveWithinMs;
   }
 
@@ -180,7 +191,7 @@ export class Writer {
     this.#closed = true;
     const client = this.#client;
     this.#client = undefined;
-    await client?.end().catch(() => {});
+    if (client !== undefined) await ended(client.end());
   }
 
   /** @throws Unresolved */
@@ -216,7 +227,7 @@ export class Writer {
 
   #send(client: Client, steps: readonly Step[]): Promise<readonly Row[][]> {
     return new Promise((resolve, reject) => {
-      const silence = setTimeout(() => this.#drop(client), SILENCE_MS);
+      const silence = setTimeout(() => this.#drop(client), this.#answerWithinMs);
       const done = (error: unknown, rows: readonly Row[][]): void => {
         clearTimeout(silence);
         if (error === undefined) {

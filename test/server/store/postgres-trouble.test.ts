@@ -12,7 +12,10 @@ import { FragileLine } from './postgres-line.ts';
 
 const UNAVAILABLE = { name: 'StoreError', code: 'STORE_UNAVAILABLE', retry: true };
 
-async function started(url: string, options: { resolveWithinMs?: number } = {}): Promise<PostgresStore> {
+async function started(
+  url: string,
+  options: { answerWithinMs?: number; resolveWithinMs?: number } = {},
+): Promise<PostgresStore> {
   const store = openPostgresStore({ url, connectWithinMs: 2_000, ...options });
   await store.start();
   await store.register({ server: unique('server'), url: 'ws://127.0.0.1:1', leaseMs: 60_000 });
@@ -175,6 +178,27 @@ describe('a PostgreSQL that comes and goes', () => {
     expect(record?.counts.sent).toBe(settled.size);
     expect(record?.counts.leased).toBe(0);
     await store.cancelBatch(batch, 1);
+  });
+
+  it('stands still: nobody waits for ever, and it goes on when it does', async () => {
+    const patient = await started(postgres.url('store'), { answerWithinMs: 500, resolveWithinMs: 500 });
+    const batch = await submit(patient, 5);
+    postgres.freeze('SIGSTOP');
+    const asked = [claim(patient, batch, 1), patient.getBatch(batch), patient.renew(1_000)];
+    for (const one of await Promise.allSettled(asked)) {
+      expect(one).toMatchObject({ status: 'rejected', reason: UNAVAILABLE });
+    }
+    postgres.freeze('SIGCONT');
+    await until('it leases again', () =>
+      claim(patient, batch, 5).then(
+        ({ seqs }) => seqs.length > 0,
+        () => false,
+      ),
+    );
+    expect((await patient.audit(batch)).problems).toEqual([]);
+    expect((await patient.getBatch(batch))?.counts.pending).toBe(0);
+    await patient.cancelBatch(batch, 1);
+    await patient.stop();
   });
 
   it('refuses readers when all its connections are busy for too long', async () => {
