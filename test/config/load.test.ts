@@ -99,6 +99,8 @@ describe('a wrong setting', () => {
     ['advertise', 'a:70000', /HOST:PORT/],
     ['advertise', 'a b', /HOST:PORT/],
     ['tokenClient', 'short', /8 characters/],
+    ['store', 'mysql://a/b', /must be sqlite, or the address of a PostgreSQL/],
+    ['store', 'postgres://a:5432', /postgres:\/\/user:password@host:5432\/mutirao/],
   ];
   for (const [name, value, allowed] of wrong) {
     it(`${name} = ${JSON.stringify(value)} is refused with its name and what is allowed`, () => {
@@ -116,6 +118,7 @@ describe('a wrong setting', () => {
 
   it('is not shown when it is a secret', () => {
     expect(complaint({ flags: { tokenMesh: 'hunter2' } })).not.toContain('hunter2');
+    expect(complaint({ flags: { store: 'mysql://ada:hunter2@a/b' } })).not.toContain('hunter2');
   });
 
   it('that the config file has and nobody knows is refused with the known ones', async () => {
