@@ -1,6 +1,12 @@
 import { eachSeq, rangesOf, type SeqRanges } from '../../../protocol/index.ts';
 import type { BatchFigures, State, StateCounts } from '../../../server/batches/batch.ts';
-import { type Decision, type ListedState, RESOLVED_BY_HAND } from '../../../server/batches/store.ts';
+import {
+  type Decision,
+  type ListedState,
+  type PossibleDuplicate,
+  RESOLVED_BY_HAND,
+  TAKEN_FOR_SENT,
+} from '../../../server/batches/store.ts';
 import {
   ACCEPTED_TWICE,
   ASIDE_UNTIL,
@@ -11,6 +17,7 @@ import {
   type Outcome,
   type Settlement,
 } from '../../../server/dispatch/store.ts';
+import { WORKER_LOST } from '../../../server/store/operations/tables.ts';
 
 type Counted = Exclude<keyof StateCounts, 'total'>;
 
@@ -25,9 +32,28 @@ interface NaiveRecipient {
   acceptedTwice: boolean;
   byDecision: boolean;
   dueAt: number | undefined;
+  /** Of the last thing that happened to it, apart from being sent smoothly. */
+  note: Note;
 }
 
-interface NaiveTask {
+/** Who tried a recipient last, when, and what came of it. */
+interface Note {
+  readonly worker?: string;
+  readonly relay?: string;
+  readonly reply?: string;
+  readonly at?: number;
+}
+
+/** By whom a task was claimed, and when. */
+export interface Claimant {
+  readonly worker: string;
+  readonly relay: string;
+  readonly claimedAt: number;
+}
+
+const NOBODY: Claimant = { worker: '', relay: '', claimedAt: 0 };
+
+interface NaiveTask extends Claimant {
   /** In the task's order. */
   readonly had: readonly number[];
   readonly reportedSent: Set<number>;
@@ -39,7 +65,7 @@ export class NaiveBatch {
   finishedAt: number | undefined;
   readonly recipients: NaiveRecipient[];
   readonly tasks = new Map<string, NaiveTask>();
-  readonly duplicates: { readonly seqs: SeqRanges; readonly task?: string; readonly why: string }[] = [];
+  readonly duplicates: Omit<PossibleDuplicate, 'id'>[] = [];
   readonly suspicions = new Map<number, { deaths: number; among: number; alone: number }>();
 
   constructor(total: number) {
@@ -53,6 +79,7 @@ export class NaiveBatch {
       acceptedTwice: false,
       byDecision: false,
       dueAt: undefined,
+      note: {},
     }));
   }
 
@@ -87,6 +114,10 @@ export class NaiveBatch {
     }));
   }
 
+  taskNamed(name: string): Claimant {
+    return this.#task(name);
+  }
+
   get openTasks(): string[] {
     return [...this.tasks.keys()].filter((task) => this.remaining(task).length > 0);
   }
@@ -114,25 +145,25 @@ export class NaiveBatch {
     });
   }
 
-  claim(task: string, count: number): number[] | undefined {
+  claim(task: string, count: number, by: Claimant = NOBODY): number[] | undefined {
     if (this.state !== 'RUNNING') return undefined;
     const pending = this.#seqs('pending');
     const order = [
       ...pending.filter((seq) => this.#at(seq).tried),
       ...pending.filter((seq) => !this.#at(seq).tried),
     ].slice(0, count);
-    return this.#lease(task, order);
+    return this.#lease(task, order, by);
   }
 
-  claimAside(task: string, seqs: SeqRanges, count: number): number[] | undefined {
+  claimAside(task: string, seqs: SeqRanges, count: number, by: Claimant = NOBODY): number[] | undefined {
     if (this.state !== 'RUNNING') return undefined;
     const aside = [...eachSeq(seqs)].filter((seq) => this.recipients[seq]?.dueAt === ASIDE_UNTIL);
-    return this.#lease(task, aside.slice(0, count));
+    return this.#lease(task, aside.slice(0, count), by);
   }
 
-  #lease(task: string, order: number[]): number[] | undefined {
+  #lease(task: string, order: number[], by: Claimant): number[] | undefined {
     if (order.length === 0) return undefined;
-    const taken: NaiveTask = { had: order, reportedSent: new Set() };
+    const taken: NaiveTask = { ...by, had: order, reportedSent: new Set() };
     this.tasks.set(task, taken);
     for (const seq of order) {
       const one = this.#at(seq);
@@ -153,6 +184,7 @@ export class NaiveBatch {
     );
     const twice: number[] = [];
     const cut = new Map<string, number[]>();
+    const by = { task: name, worker: task.worker, relay: task.relay, at: now };
     for (const seq of eachSeq(sent)) {
       if (!task.had.includes(seq) || task.reportedSent.has(seq)) continue;
       task.reportedSent.add(seq);
@@ -160,23 +192,25 @@ export class NaiveBatch {
       if (one.state !== 'sent') {
         this.#settle(one, 'sent');
         applied++;
-      } else if (one.byDecision) one.byDecision = false;
-      else if (!one.acceptedTwice) {
+      } else if (one.byDecision) {
+        one.byDecision = false;
+        one.note = {};
+      } else if (!one.acceptedTwice) {
         one.acceptedTwice = true;
         secondReports++;
         twice.push(seq);
       }
     }
-    if (twice.length > 0) this.duplicates.push({ seqs: rangesOf(twice), task: name, why: ACCEPTED_TWICE });
+    if (twice.length > 0) this.duplicates.push({ ...by, seqs: rangesOf(twice), why: ACCEPTED_TWICE });
     for (const outcome of outcomes) {
       const one = this.recipients[outcome.seq];
       if (one?.task !== task) continue;
-      this.#try(one, outcome);
+      this.#try(one, outcome, by);
       applied++;
       const { maybeSent, why = LINE_CUT } = outcome;
       if (maybeSent === true) cut.set(why, [...(cut.get(why) ?? []), outcome.seq]);
     }
-    for (const [why, seqs] of cut) this.duplicates.push({ seqs: rangesOf(seqs), task: name, why });
+    for (const [why, seqs] of cut) this.duplicates.push({ ...by, seqs: rangesOf(seqs), why });
     for (const seq of eachSeq(returned)) {
       const one = this.recipients[seq];
       if (one?.task !== task) continue;
@@ -189,14 +223,14 @@ export class NaiveBatch {
       for (const seq of eachSeq(cleared ?? [])) this.suspicions.delete(seq);
       const answered = outcomes.filter((one) => one.maybeSent !== true).map(({ seq }) => seq);
       const known = new Set([...eachSeq(sent), ...answered]);
-      if (inquest !== undefined) judged = this.#judge(inquest, left, (seq) => !known.has(seq));
+      if (inquest !== undefined) judged = this.#judge(inquest, left, now, (seq) => !known.has(seq));
     }
     if (applied > 0 || done || judged !== undefined) this.#conclude(now);
     const remaining = this.remaining(name).length;
     return { figures: this.figures, remaining, applied, secondReports, ...(judged && { judged }) };
   }
 
-  resolve(decision: Decision, seqs: SeqRanges | undefined): number {
+  resolve(decision: Decision, seqs: SeqRanges | undefined, now = 0): number {
     if (decision === 'RETRY' && this.state === 'CANCELLED') return 0;
     const meant = new Set(seqs === undefined ? this.#seqs('unknown') : eachSeq(seqs));
     const unknown = this.#seqs('unknown').filter((seq) => meant.has(seq));
@@ -205,21 +239,28 @@ export class NaiveBatch {
       if (decision === 'SENT') {
         this.#settle(one, 'sent');
         one.byDecision = true;
+        one.note = { ...one.note, reply: TAKEN_FOR_SENT, at: now };
       } else {
         this.#settle(one, 'pending');
         Object.assign(one, { attempts: 0, charged: false, maybeSent: true });
       }
     }
     if (unknown.length > 0) {
-      if (decision === 'RETRY') this.duplicates.push({ seqs: rangesOf(unknown), why: RESOLVED_BY_HAND });
+      if (decision === 'RETRY')
+        this.duplicates.push({ seqs: rangesOf(unknown), at: now, why: RESOLVED_BY_HAND });
       this.#conclude(0);
     }
     return unknown.length;
   }
 
-  #judge(inquest: Inquest, left: number[], isSuspect: (seq: number) => boolean): readonly Judgement[] {
+  #judge(
+    inquest: Inquest,
+    left: number[],
+    now: number,
+    isSuspect: (seq: number) => boolean,
+  ): readonly Judgement[] {
     const judged = inquest.judge(rangesOf(left.slice(0, inquest.first).filter(isSuspect)));
-    for (const { seq, verdict, deaths, among, alone } of judged) {
+    for (const { seq, verdict, deaths, among, alone, reply } of judged) {
       const one = this.#at(seq);
       this.suspicions.set(seq, { deaths, among, alone });
       if (verdict === 'FREE' || (one.state !== 'pending' && one.state !== 'deferred')) continue;
@@ -230,6 +271,7 @@ export class NaiveBatch {
       } else {
         this.#settle(one, one.maybeSent ? 'unknown' : 'failed');
         one.charged = false;
+        one.note = { ...one.note, reply, at: now };
       }
     }
     return judged;
@@ -239,15 +281,18 @@ export class NaiveBatch {
     const left = this.remaining(task);
     if (left.length === 0) return undefined;
     const marked = left.slice(0, maybeBegun);
+    const { worker, relay } = this.#task(task);
+    const by = { worker, relay, at: now };
     for (const seq of left) this.#settle(this.#at(seq), this.#back);
     for (const seq of marked) {
       const one = this.#at(seq);
+      one.note = { ...by, reply: WORKER_LOST };
       one.maybeSent = true;
       one.tried = true;
       if (hold) one.state = 'unknown';
     }
-    if (marked.length > 0) this.duplicates.push({ seqs: rangesOf(marked), task, why });
-    const judged = inquest && this.#judge(inquest, left, () => true);
+    if (marked.length > 0) this.duplicates.push({ ...by, seqs: rangesOf(marked), task, why });
+    const judged = inquest && this.#judge(inquest, left, now, () => true);
     this.#conclude(now);
     return { figures: this.figures, marked: marked.length, ...(judged && { judged }) };
   }
@@ -269,7 +314,7 @@ export class NaiveBatch {
     this.#conclude(now);
   }
 
-  expireBatch(now: number, limit: number): number {
+  expireBatch(now: number, limit: number, reply = 'expired'): number {
     if (this.state !== 'RUNNING' && this.state !== 'PAUSED') return 0;
     const pending = this.#seqs('pending');
     const waiting = [
@@ -279,8 +324,10 @@ export class NaiveBatch {
     ].slice(0, limit);
     for (const seq of waiting) {
       this.#settle(this.#at(seq), 'failed');
-      this.#at(seq).charged = false;
-      this.#at(seq).tried = true;
+      const one = this.#at(seq);
+      one.charged = false;
+      one.tried = true;
+      one.note = { ...one.note, reply, at: now };
     }
     if (waiting.length > 0) this.#conclude(now);
     return waiting.length;
@@ -325,10 +372,11 @@ export class NaiveBatch {
     return this.state === 'CANCELLED' ? 'cancelled' : 'pending';
   }
 
-  #try(one: NaiveRecipient, { state, charged, dueAt, maybeSent }: Outcome): void {
+  #try(one: NaiveRecipient, { state, reply, charged, dueAt, maybeSent }: Outcome, by: Note): void {
     this.#settle(one, state === 'deferred' && this.state === 'CANCELLED' ? 'cancelled' : state);
     if (one.state === 'deferred') one.dueAt = dueAt;
     one.tried = true;
+    one.note = { worker: by.worker, relay: by.relay, at: by.at, reply };
     one.charged = charged;
     if (charged) one.attempts++;
     if (maybeSent === true) one.maybeSent = true;
