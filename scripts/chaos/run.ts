@@ -159,7 +159,7 @@ export class Run {
       const crash = actor.crash();
       if (crash === undefined) continue;
       this.#note(crash);
-      this.#problems.push(crash);
+      if (this.#town?.excuses(crash) !== true) this.#problems.push(crash);
       actor.start().catch(() => {});
     }
     const sum = (of: (submitting: Submitting) => number): number =>

@@ -11,6 +11,11 @@ export interface Database {
   start(): Promise<void>;
   /** Flags of a server. `port`: where it reaches the database, when that is a process. */
   serverArgs(port: number | undefined): readonly string[];
+  /**
+   * Whether a server may end for this reason: it does at its start when its database cannot be reached. Whatever runs a server starts it again
+   * then, and so do we.
+   */
+  excuses(end: string): boolean;
   /** All stores, once the servers with these data folders have stopped. Not started. */
   stores(dataFolders: readonly string[]): readonly Store[];
   stop(): Promise<void>;
@@ -34,6 +39,10 @@ class OwnFiles implements Database {
 
   serverArgs(): readonly string[] {
     return [];
+  }
+
+  excuses(): boolean {
+    return false;
   }
 
   stores(dataFolders: readonly string[]): readonly Store[] {
@@ -67,6 +76,10 @@ class SharedDatabase implements Database {
 
   serverArgs(port: number | undefined): readonly string[] {
     return ['--store', this.#url(port), '--owner-lease', '3s'];
+  }
+
+  excuses(end: string): boolean {
+    return /the store \S+ cannot be opened/.test(end);
   }
 
   stores(): readonly Store[] {

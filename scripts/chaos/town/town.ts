@@ -110,6 +110,11 @@ export class Town {
     return range(this.#options.workers).filter((worker) => this.#homeOf(worker) === server).length;
   }
 
+  /** Whether a part may end by itself for this reason, to be started again. */
+  excuses(end: string): boolean {
+    return this.#options.database.excuses(end);
+  }
+
   cutAfterDot(relayLink: number, times: number): void {
     const link = this.#relays[relayLink];
     if (link !== undefined) link.weather.cutsAfterDot = times;
