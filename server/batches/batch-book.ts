@@ -31,8 +31,7 @@ export class ActiveBatch {
 
   /** Nothing of it will move any more. */
   get over(): boolean {
-    const { state, counts } = this.figures;
-    return state === 'FINISHED' || (state === 'CANCELLED' && counts.leased === 0);
+    return isOver(this.figures);
   }
 
   /** The record with the figures of now. */
@@ -41,12 +40,18 @@ export class ActiveBatch {
   }
 }
 
+/** Nothing of such a batch will move any more. */
+export function isOver({ state, counts }: Pick<BatchFigures, 'state' | 'counts'>): boolean {
+  return state === 'FINISHED' || (state === 'CANCELLED' && counts.leased === 0);
+}
+
 export type BatchListener = (batch: ActiveBatch) => void;
 
 /** The batches that this server is sending. */
 export class BatchBook {
   readonly #batches = new Map<string, ActiveBatch>();
   readonly #listeners = new Set<BatchListener>();
+  readonly #dropListeners = new Set<BatchListener>();
 
   get(uuid: string): ActiveBatch | undefined {
     return this.#batches.get(uuid);
@@ -88,6 +93,15 @@ export class BatchBook {
     for (const listener of this.#listeners) listener(batch);
   }
 
+  /** Another server has taken it over: it is no longer this one's. @returns it, if it was here */
+  drop(uuid: string): ActiveBatch | undefined {
+    const batch = this.#batches.get(uuid);
+    if (batch === undefined) return undefined;
+    this.#batches.delete(uuid);
+    for (const listener of this.#dropListeners) listener(batch);
+    return batch;
+  }
+
   /** The next batch to lease from, among those for which `allows` is true. */
   choose(allows: (batch: ActiveBatch) => boolean): ActiveBatch | undefined {
     const candidates = [...this.#batches.values()].filter((batch) => batch.ready > 0 && allows(batch));
@@ -100,6 +114,12 @@ export class BatchBook {
     let ready = 0;
     for (const batch of this.#batches.values()) if (batch.ready > 0 && counts(batch)) ready += batch.ready;
     return ready;
+  }
+
+  /** Calls back when a batch was dropped. */
+  onDrop(listener: BatchListener): () => void {
+    this.#dropListeners.add(listener);
+    return () => this.#dropListeners.delete(listener);
   }
 
   onChange(listener: BatchListener): () => void {

@@ -1,5 +1,6 @@
 import type { Logger } from '../../logging/index.ts';
 import type { SeqRanges, Submit } from '../../protocol/index.ts';
+import { isNotOwner } from '../store/errors.ts';
 import type { BatchFigures, BatchRecord, ResolvedOptions } from './batch.ts';
 import type { BatchBook } from './batch-book.ts';
 import { isExpired } from './expiry.ts';
@@ -17,11 +18,26 @@ import type { Watchers } from './watchers.ts';
 
 export type BatchAction = 'PAUSE' | 'RESUME' | 'CANCEL' | 'RETRY';
 
+/** What is asked of the server that has a batch. */
+export type BatchErrand =
+  | { readonly DO: 'ACT'; readonly ACTION: BatchAction }
+  | { readonly DO: 'RESOLVE'; readonly DECISION: Decision; readonly SEQS?: [number, number][] };
+
+/** The other servers of a store that is shared. */
+export interface OtherServers {
+  /** Whether another server has this batch. @throws StoreError */
+  isElsewhere(batch: string): Promise<boolean>;
+  /** Has it done by the one that has the batch. @returns how many recipients it changed @throws RequestError; StoreError */
+  ask(batch: string, errand: BatchErrand): Promise<number | undefined>;
+}
+
 /** What the batches need of the rest of the server. */
 export interface BatchesContext {
   readonly store: BatchStore;
   readonly book: BatchBook;
   readonly watchers: Watchers;
+  /** Absent: all batches are here. */
+  readonly others?: OtherServers;
   readonly logger: Logger;
   readonly now: () => number;
   readonly resolve: (options: NonNullable<Submit['OPTIONS']>) => ResolvedOptions;
@@ -107,7 +123,12 @@ export class Batches {
     return this.#context.store.listRecipients(uuid, state, after, limit);
   }
 
-  async act(action: BatchAction, uuid: string): Promise<{ record: BatchRecord; changed?: number }> {
+  act(action: BatchAction, uuid: string): Promise<{ record: BatchRecord; changed?: number }> {
+    return this.#whereItIs(uuid, { DO: 'ACT', ACTION: action }, () => this.actHere(action, uuid));
+  }
+
+  /** The same for a batch of this server. @throws StoreError NOT_OWNER */
+  async actHere(action: BatchAction, uuid: string): Promise<{ record: BatchRecord; changed?: number }> {
     const before = await this.get(uuid);
     this.#mayAct(action, before);
     const { record, changed } = await this.#carryOut(action, before);
@@ -123,6 +144,18 @@ export class Batches {
    * @throws RequestError UNKNOWN_BATCH; WRONG_STATE, EXPIRED: nothing of the batch is sent any more
    */
   async resolve(
+    uuid: string,
+    decision: Decision,
+    seqs: SeqRanges | undefined,
+  ): Promise<{ record: BatchRecord; changed: number }> {
+    const some = seqs === undefined ? {} : { SEQS: seqs.map(([from, to]): [number, number] => [from, to]) };
+    const errand = { DO: 'RESOLVE', DECISION: decision, ...some } as const;
+    const resolved = await this.#whereItIs(uuid, errand, () => this.resolveHere(uuid, decision, seqs));
+    return { record: resolved.record, changed: resolved.changed ?? 0 };
+  }
+
+  /** The same for a batch of this server. @throws StoreError NOT_OWNER */
+  async resolveHere(
     uuid: string,
     decision: Decision,
     seqs: SeqRanges | undefined,
@@ -170,7 +203,7 @@ export class Batches {
   /** @returns what ends the watch. */
   watch(record: BatchRecord, tell: (record: BatchRecord) => void, everyMs?: number): () => void {
     const isOver = record.state === 'FINISHED' || record.state === 'CANCELLED';
-    if (isOver || this.#context.book.get(record.uuid) !== undefined)
+    if (isOver || this.#context.others !== undefined || this.#context.book.get(record.uuid) !== undefined)
       return this.#context.watchers.watch(record, tell, everyMs);
     // it was finished since the record was read
     let isWatched = true;
@@ -186,6 +219,10 @@ export class Batches {
 
   /** What is known of a batch beyond its record. */
   live(record: BatchRecord): { rate?: number; waiting?: string } {
+    const isElsewhere =
+      this.#context.others !== undefined && this.#context.book.get(record.uuid) === undefined;
+    // How fast it is, and why not faster, only the server knows that has it.
+    if (isElsewhere && record.state === 'RUNNING') return {};
     const rate = this.#context.rate(record.uuid);
     const waiting = this.#context.whyWaiting(record);
     return { ...(rate === undefined ? {} : { rate }), ...(waiting === undefined ? {} : { waiting }) };
@@ -193,6 +230,25 @@ export class Batches {
 
   describeServer(): Record<string, unknown> {
     return this.#context.describeServer();
+  }
+
+  /** Has it done here, or by the server that has the batch. */
+  async #whereItIs(
+    uuid: string,
+    errand: BatchErrand,
+    here: () => Promise<{ record: BatchRecord; changed?: number }>,
+  ): Promise<{ record: BatchRecord; changed?: number }> {
+    const { others, book } = this.#context;
+    if (others === undefined) return here();
+    try {
+      if (book.get(uuid) !== undefined || !(await others.isElsewhere(uuid))) return await here();
+    } catch (error) {
+      // It was adopted in this moment.
+      if (!isNotOwner(error)) throw error;
+    }
+    const changed = await others.ask(uuid, errand);
+    const record = await this.get(uuid);
+    return changed === undefined ? { record } : { record, changed };
   }
 
   #logEnd(record: BatchRecord): void {

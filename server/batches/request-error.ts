@@ -13,7 +13,9 @@ export type RequestErrorCode =
   | 'UNKNOWN_RELAY'
   | 'WRONG_STATE'
   | 'EXPIRED'
-  | 'STOPPING';
+  | 'STOPPING'
+  /** Another server removed the batch that was being submitted, because this one was not heard of in time. */
+  | 'SUBMISSION_LOST';
 
 export class RequestError extends Error {
   override readonly name = 'RequestError';

@@ -10,7 +10,7 @@ import {
   type RejectedRow,
   type Submit,
 } from '../../protocol/index.ts';
-import { StoreError } from '../store/errors.ts';
+import { isNotOwner, StoreError } from '../store/errors.ts';
 import { AddressSet } from './address-set.ts';
 import type { BatchRecord, ResolvedOptions } from './batch.ts';
 import { RequestError } from './request-error.ts';
@@ -121,7 +121,8 @@ export class Submission {
     this.#accepted += good.length;
     this.#rejectedCount += bad.length;
     this.#rejected.push(...bad.slice(0, MAX_REJECTED_LISTED - this.#rejected.length));
-    if (this.#known === undefined && good.length > 0) await this.#store.addRecipients(this.#uuid, from, good);
+    if (this.#known === undefined && good.length > 0)
+      await this.#whileOpen(this.#store.addRecipients(this.#uuid, from, good));
     return bad;
   }
 
@@ -168,13 +169,15 @@ export class Submission {
       throw new RequestError('EMPTY_BATCH', `the batch is empty: ${why}`);
     }
     try {
-      const record = await this.#store.commitBatch(this.#uuid, {
-        message,
-        total: this.#accepted,
-        rejected: this.#rejectedCount,
-        duplicates: this.#duplicates,
-        fingerprint: this.#fingerprint(),
-      });
+      const record = await this.#whileOpen(
+        this.#store.commitBatch(this.#uuid, {
+          message,
+          total: this.#accepted,
+          rejected: this.#rejectedCount,
+          duplicates: this.#duplicates,
+          fingerprint: this.#fingerprint(),
+        }),
+      );
       return { record, rejected: this.#rejected, rejectedCount: this.#rejectedCount, existing: false };
     } catch (error) {
       const winner =
@@ -189,11 +192,32 @@ export class Submission {
 
   /** Leaves nothing behind. */
   async drop(): Promise<void> {
-    if (this.#known === undefined) await this.#store.dropOpenBatch(this.#uuid);
+    if (this.#known !== undefined) return;
+    try {
+      await this.#store.dropOpenBatch(this.#uuid);
+    } catch (error) {
+      // Whoever owns it has removed it.
+      if (!isNotOwner(error)) throw error;
+    }
   }
 
   get options(): ResolvedOptions {
     return this.#options;
+  }
+
+  /** A server that was not heard of for a while loses what is being submitted to it, too. */
+  async #whileOpen<T>(write: Promise<T>): Promise<T> {
+    try {
+      return await write;
+    } catch (error) {
+      const isGone = error instanceof StoreError && (error.code === 'BATCH_NOT_OPEN' || isNotOwner(error));
+      if (!isGone) throw error;
+      throw new RequestError(
+        'SUBMISSION_LOST',
+        'the server lost its hold of the store for a while, and with it what was submitted so far: nothing of it is sent; submit it again',
+        { retry: true, cause: error },
+      );
+    }
   }
 
   /** Of the content, however it was cut into frames. */

@@ -4,6 +4,7 @@ import { countSeqs, rangesOf, type SeqRanges, splitRanges } from '../../protocol
 import type { ActiveBatch } from '../batches/batch-book.ts';
 import { isExpired } from '../batches/expiry.ts';
 import type { RelayChoice } from '../relays/choose.ts';
+import { isNotOwner } from '../store/errors.ts';
 import type { DispatchContext } from './context.ts';
 import { Examination } from './examination.ts';
 import type { Claim } from './store.ts';
@@ -37,6 +38,10 @@ export class Dispatcher {
     this.#open = false;
   }
 
+  get #mayLease(): boolean {
+    return this.#context.tenancy?.isHeld() !== false;
+  }
+
   /** Claims under way. */
   get claims(): number {
     return this.#claims;
@@ -58,7 +63,7 @@ export class Dispatcher {
   /** One claim for each hungry worker; the end of a claim pumps again, for its next slot. */
   pump(): void {
     const { batches, workers } = this.#context;
-    if (!this.#open || this.#storeFailing) return;
+    if (!this.#open || this.#storeFailing || !this.#mayLease) return;
     this.#examination.pump(() => this.ready());
     if (batches.ready() === 0) return;
     for (const worker of workers.hungry()) this.#serve(worker);
@@ -66,7 +71,7 @@ export class Dispatcher {
 
   /** While the store fails, one claim at a time finds out whether it works again. */
   retryStore(): void {
-    if (!this.#storeFailing || !this.#open || this.#claims > 0) return;
+    if (!this.#storeFailing || !this.#open || this.#claims > 0 || !this.#mayLease) return;
     const isTried = this.#context.workers.hungry().some((worker) => this.#serve(worker));
     if (!isTried) this.#storeFailing = false;
   }
@@ -149,7 +154,8 @@ export class Dispatcher {
       if (aside !== undefined) this.#context.suspects.taken(batch.uuid, aside);
       this.#storeWorks(true);
     } catch (error) {
-      this.#storeWorks(false, error);
+      // Whoever owns the batch now leases its mail; the store is well.
+      this.#storeWorks(isNotOwner(error), error);
     } finally {
       this.#claims--;
       if (aside === undefined) batch.claiming -= count;
@@ -161,6 +167,13 @@ export class Dispatcher {
     if (claim === undefined) {
       worker.slots++;
       worker.leases.delete(task);
+      relays.taskEnded(relay, task, worker.uuid);
+      return;
+    }
+    if (batches.get(batch.uuid) === undefined) {
+      // Another server has taken the batch over meanwhile, and this lease with it.
+      worker.leases.delete(task);
+      relays.recipientsSettled(relay, got);
       relays.taskEnded(relay, task, worker.uuid);
       return;
     }
@@ -177,10 +190,13 @@ export class Dispatcher {
     else logger.error({ err: error }, 'the store cannot lease tasks, nothing is sent until it can');
   }
 
-  /** A task whose worker has gone meanwhile was never seen by anyone: it is overdue at once, and nothing of it was begun. */
+  /**
+   * A task whose worker has gone meanwhile was never seen by anyone: it is overdue at once, and nothing of it was begun. So is one
+   * that this server may not send any more, because it was stopped for too long since it was leased.
+   */
   #send({ task, worker, batch, relay, granted, aside }: Plan, claim: Claim): void {
     const { leases, workers, relays, settings, monotonic, logger } = this.#context;
-    const isReached = this.#open && workers.get(worker.uuid) === worker;
+    const isReached = this.#open && this.#mayLease && workers.get(worker.uuid) === worker;
     const attempts = new Map<number, number>();
     for (const { seq, attempts: n } of claim.recipients) if (n > 0) attempts.set(seq, n);
     leases.add({

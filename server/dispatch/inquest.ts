@@ -5,9 +5,13 @@ import type { Inquest, Judgement, Settlement } from './store.ts';
 
 /** Carries the policy of poison.ts between the reports and expiries of tasks and the store. */
 
-/** Takes up what was suspected when the server stopped, or by the server whose batches this one takes over. */
-export async function restoreSuspicions(context: DispatchContext): Promise<void> {
-  context.suspects.load(await context.store.suspicions());
+/** Takes up what was suspected when the server stopped, or by the server whose batches this one takes over: those that are meant. */
+export async function restoreSuspicions(
+  context: DispatchContext,
+  isMeant: (batch: string) => boolean = () => true,
+): Promise<void> {
+  const stored = await context.store.suspicions();
+  context.suspects.load(stored.filter(({ batch }) => isMeant(batch)));
 }
 
 /** What the store is to find out when the worker of this lease has died. */

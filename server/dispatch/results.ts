@@ -1,5 +1,6 @@
 import { countSeqs, rangesOf, type SeqRanges, type WorkerReport } from '../../protocol/index.ts';
 import type { Refused } from '../relays/policy-streak.ts';
+import { isNotOwner } from '../store/errors.ts';
 import type { DispatchContext } from './context.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { handBack } from './hand-back.ts';
@@ -15,6 +16,14 @@ export interface ResultSettings {
   readonly faultDelayMs: number;
 }
 
+/** Brings reports to the servers that own their batches. */
+export interface OwnersOfBatches {
+  /** Whether another server owns this batch. @throws StoreError */
+  isElsewhere(batch: string): Promise<boolean>;
+  /** Resolves when its owner has committed it. @throws StoreError when it has not in time */
+  report(batch: string, report: WorkerReport): Promise<void>;
+}
+
 /** Takes the workers' reports: to the store, to the relay's account, and the acknowledgement back after the commit. */
 export class Results {
   readonly #context: DispatchContext;
@@ -22,6 +31,7 @@ export class Results {
   readonly #settings: ResultSettings;
   readonly #random: () => number;
   readonly #onDeferred: (dueAt: number) => void;
+  readonly #owners: OwnersOfBatches | undefined;
 
   constructor(
     context: DispatchContext,
@@ -29,7 +39,9 @@ export class Results {
     settings: ResultSettings,
     random: () => number,
     onDeferred: (dueAt: number) => void,
+    owners?: OwnersOfBatches,
   ) {
+    this.#owners = owners;
     this.#context = context;
     this.#dispatcher = dispatcher;
     this.#settings = settings;
@@ -38,10 +50,22 @@ export class Results {
   }
 
   /**
-   * @returns whether the worker can forget the results: they are committed, or nobody will ever want them.
+   * Resolves when the worker can forget the results: they are committed, here or by the server that owns the batch, or nobody
+   * will ever want them.
    * @throws StoreError when they could not be committed; the worker keeps them and sends them again.
    */
   async take(report: WorkerReport, worker: WorkerEntry | undefined): Promise<void> {
+    try {
+      await this.takeHere(report, worker);
+    } catch (error) {
+      if (!isNotOwner(error) || error.batch === undefined || this.#owners === undefined) throw error;
+      if (await this.#owners.isElsewhere(error.batch)) await this.#owners.report(error.batch, report);
+      else await this.takeHere(report, worker);
+    }
+  }
+
+  /** The same for a batch of this server. @throws StoreError NOT_OWNER when another server owns it */
+  async takeHere(report: WorkerReport, worker: WorkerEntry | undefined): Promise<void> {
     const lease = this.#context.leases.recall(report.TASK_UUID);
     const read = this.#read(report, lease);
     const settlement = withSuspicions(this.#context, report, read.settlement, lease);

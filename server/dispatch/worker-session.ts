@@ -117,18 +117,21 @@ export class WorkerSession {
   }
 
   #alive(worker: WorkerEntry, alive: WorkerAlive): void {
-    const { leases, settings, monotonic } = this.#context;
+    const { leases, settings, tenancy, monotonic } = this.#context;
     worker.leaving = alive.LEAVING === true;
     const listed = alive.TASKS ?? [...worker.leases];
     const renewed: string[] = [];
     const lost: string[] = [];
     for (const task of listed) {
       const lease = leases.get(task);
+      // Another server may have given it, or give it on: this one says nothing of it, and the worker keeps to its own clock.
+      if (tenancy !== undefined && (leases.recall(task) === undefined || !tenancy.isHeld())) continue;
       if (lease === undefined || lease.worker !== worker.uuid || this.#clockwork.isEnding(task)) {
         lost.push(task);
         continue;
       }
       lease.deadline = monotonic() + settings.leaseMs;
+      worker.leases.add(task);
       renewed.push(task);
     }
     if (alive.TASKS !== undefined && alive.TASKS.length > 0) {
