@@ -54,6 +54,13 @@ export const WORKER_SETTINGS = {
     value: 'NAME',
     description: 'name given in EHLO; default: the host name',
   },
+  patience: {
+    schema: duration(0, 3_600_000),
+    fallback: '10s',
+    value: 'TIME',
+    description:
+      'how long a server that was lost is waited for, before the next one is tried: further ones of --server, and those that share its store',
+  },
   drain: {
     schema: duration(0, 3_600_000),
     fallback: '25s',

@@ -29,7 +29,9 @@ import { LendablePool } from './lendable-pool.ts';
 import type { MeshIdentity } from './mesh/context.ts';
 import { Mesh } from './mesh/mesh.ts';
 import { webSocketTransport } from './mesh/ws-transport.ts';
-import { meshSettings } from './mesh-settings.ts';
+import { endpointOf, meshSettings } from './mesh-settings.ts';
+import { Errands } from './owners/errands.ts';
+import { Sharing } from './owners/sharing.ts';
 import { RateMeter } from './rate-meter.ts';
 import { RelayBook } from './relays/relay-book.ts';
 import { describeServer } from './snapshot.ts';
@@ -54,7 +56,12 @@ export interface Ground {
   readonly logger: Logger;
   /** Another server runs under this one's identity, and was there first: this one must not go on. */
   readonly identityLost: (where: string) => void;
+  /** Another process took over this server's name in a store that is shared: this one must not go on. */
+  readonly nameLost?: () => void;
 }
+
+/** How long the owner of a batch may take to do what another server asks for, ms, when it is well. */
+const ANSWERED_WITHIN_MS = 3_000;
 
 /** A server without its port: everything that decides, keeps and answers. The port hands it connections by `conversations`. */
 export type ServerCore = ReturnType<typeof buildCore>;
@@ -90,6 +97,7 @@ export function buildCore(ground: Ground) {
     leases,
     suspects,
     store,
+    ...(store.isShared ? { tenancy: { isHeld: () => sharing?.tenure.isHeld() === true } } : {}),
     settled,
     settings: { leaseMs: settings.lease, taskMs: settings.taskSeconds },
     dkim: ground.dkim,
@@ -98,6 +106,9 @@ export function buildCore(ground: Ground) {
     monotonic,
     setTimer,
   };
+  const errands = store.isShared
+    ? new Errands(store, identity.uuid, settings.ownerLease + ANSWERED_WITHIN_MS)
+    : undefined;
   const dispatcher = new Dispatcher(dispatch);
   const storeFailing = (): boolean => dispatcher.storeFailing || store.snapshot().failing;
   const health = new HealthMonitor({
@@ -106,6 +117,7 @@ export function buildCore(ground: Ground) {
     touch: () => instance.touch(),
     ready: () => dispatcher.ready(),
     workers: () => workers.working(),
+    ...(store.isShared ? { tenure: () => handsOf(sharing) } : {}),
     clockSetBy: () => clock.setBy,
     pausedAtStart: () => instance.stillPaused((batch) => book.get(batch)?.figures.state === 'PAUSED'),
     monotonic,
@@ -124,6 +136,7 @@ export function buildCore(ground: Ground) {
     { faultDelayMs: Math.min(settings.retryBase, settings.breakerOpen) },
     random,
     (dueAt) => clockwork.deferredUntil(dueAt),
+    errands,
   );
   const mesh = new Mesh({
     identity,
@@ -147,7 +160,8 @@ export function buildCore(ground: Ground) {
       ground.identityLost(where);
     },
   });
-  const watchers = new Watchers(book, { monotonic, setTimer });
+  const figures = store.isShared ? (batch: string) => store.figures(batch) : undefined;
+  const watchers = new Watchers(book, { monotonic, setTimer }, figures);
   const snapshot = (): Record<string, unknown> =>
     describeServer({
       identity,
@@ -162,9 +176,15 @@ export function buildCore(ground: Ground) {
       mesh,
       store,
       health,
+      tenure: sharing?.tenure,
       now,
       monotonic,
     });
+  const wake = (): void => {
+    clockwork.deferredUntil(0);
+    dispatcher.pump();
+    mesh.workChanged();
+  };
   const batches = new Batches({
     store,
     book,
@@ -172,11 +192,8 @@ export function buildCore(ground: Ground) {
     logger: log('batches'),
     now,
     resolve: (options) => resolveOptions(options, settings, relays.names, now()),
-    wake: () => {
-      clockwork.deferredUntil(0);
-      dispatcher.pump();
-      mesh.workChanged();
-    },
+    ...(errands === undefined ? {} : { others: errands }),
+    wake,
     handBack: (batch) => handBack(dispatch, (lease) => lease.batch === batch),
     whyWaiting: (record) =>
       whyWaiting(record, {
@@ -190,8 +207,34 @@ export function buildCore(ground: Ground) {
     describeServer: snapshot,
     stopping: () => phase === 'stopping',
   });
+  const sharing: Sharing | undefined = store.isShared
+    ? new Sharing({
+        store,
+        storeName: store.place().id,
+        server: identity.uuid,
+        leaseMs: settings.ownerLease,
+        dispatch,
+        doers: {
+          act: (action, batch) => batches.actHere(action, batch),
+          resolve: (...decision) => batches.resolveHere(...decision),
+          report: (report) => results.takeHere(report, workers.get(report.WORKER_UUID ?? '')),
+        },
+        endpointOf,
+        met: (server, endpoint) => mesh.meet(server, endpoint),
+        wake,
+        nameLost: () => {
+          dispatcher.close();
+          ground.nameLost?.();
+        },
+        clocks: () => ({ monotonic: monotonic(), now: now() }),
+        setTimer,
+        random,
+        logger: log('owners'),
+      })
+    : undefined;
   const events = {
     arrived: (worker: WorkerEntry): void => {
+      sharing?.greet(worker);
       if (worker.home === undefined) mesh.workerArrived(worker.uuid);
     },
     left: (worker: WorkerEntry): void => mesh.workerLeft(worker.uuid, worker.leases.size > 0),
@@ -239,6 +282,7 @@ export function buildCore(ground: Ground) {
     },
     /** Takes up what the store holds, and begins to work. @throws StoreError */
     async start(): Promise<{ readonly batches: number; readonly leases: number }> {
+      await sharing?.tenure.start();
       const taken = await batches.start();
       const restored = await restoreLeases(dispatch);
       await restoreSuspicions(dispatch);
@@ -246,13 +290,16 @@ export function buildCore(ground: Ground) {
       await mesh.start();
       phase = 'running';
       health.start();
+      sharing?.tenure.open();
       return { batches: taken, leases: restored };
     },
     /** Takes nothing new, sends borrowed workers home, waits for what is out. @returns leases that stay out */
     async drain(until: { readonly withinMs: number; readonly hurry: AbortSignal }): Promise<number> {
       phase = 'stopping';
       mesh.leave();
+      await sharing?.tenure.close();
       const out = await drainDispatch(dispatch, dispatcher, clockwork, until);
+      await sharing?.release().catch(() => {});
       watchers.stop();
       health.stop();
       return out;
@@ -260,5 +307,15 @@ export function buildCore(ground: Ground) {
     async stop(): Promise<void> {
       await mesh.stop();
     },
+  };
+}
+
+/** Before the parts are all there nothing is held. */
+function handsOf(sharing: Sharing | undefined) {
+  const never = { batches: 0, at: 0 };
+  return {
+    isHeld: sharing?.tenure.isHeld() === true,
+    fenced: sharing?.takeover.fenced ?? never,
+    adopted: sharing?.takeover.adopted ?? never,
   };
 }

@@ -116,6 +116,7 @@ export async function startServer(
     dkim,
     logger,
     identityLost: (where) => failed.resolve(identityInUse(where, folder)),
+    nameLost: () => failed.resolve(nameTaken(folder)),
   });
   running = core;
   const gateway = new Gateway(http, identity.address.IP, core.conversations);
@@ -168,6 +169,14 @@ export async function startServer(
     hurry: () => hurry.abort(),
     failed: failed.promise,
   };
+}
+
+function nameTaken(folder: string): ServerError {
+  return new ServerError(
+    'IDENTITY_IN_USE',
+    `another process uses the store under this server's identity by now, so this one stops: its data folder ${folder} is used twice, or a copy. ` +
+      'Give each server a --data folder of its own',
+  );
 }
 
 function identityInUse(where: string, folder: string): ServerError {

@@ -5,6 +5,7 @@ import type { SuspectBook } from './dispatch/suspect-book.ts';
 import type { WorkerBook } from './dispatch/worker-book.ts';
 import type { HealthMonitor } from './health/monitor.ts';
 import type { Mesh } from './mesh/mesh.ts';
+import type { Tenure } from './owners/tenure.ts';
 import type { RateMeter } from './rate-meter.ts';
 import type { RelayBook } from './relays/relay-book.ts';
 import type { Store } from './store/store.ts';
@@ -26,6 +27,8 @@ export interface SnapshotParts {
   readonly mesh: Mesh;
   readonly store: Store;
   readonly health: Pick<HealthMonitor, 'snapshot'>;
+  /** Absent: no other server uses the store. */
+  readonly tenure: Pick<Tenure, 'snapshot'> | undefined;
   readonly now: () => number;
   readonly monotonic: () => number;
 }
@@ -65,6 +68,7 @@ export function describeServer(parts: SnapshotParts): Record<string, unknown> {
     setAside: parts.suspects.snapshot(),
     mesh: mesh.snapshot(),
     store: store.snapshot(),
+    ...(parts.tenure === undefined ? {} : { owner: parts.tenure.snapshot() }),
     memoryMB: Math.round(process.memoryUsage().rss / 1048576),
   };
 }

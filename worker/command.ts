@@ -40,6 +40,7 @@ async function runWorker(settings: WorkerSettings): Promise<void> {
       transactionsPerConnection: settings.transactionsPerConnection,
       heloName: settings.heloName,
       drainMs: settings.drain,
+      times: { patienceMs: settings.patience },
       compile: compose,
       logger: log.logger,
     });

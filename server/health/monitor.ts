@@ -13,6 +13,8 @@ const TRY_EVERY_MS = 1_000;
 const TELL_FOR_MS = 15_000;
 /** How long it is told that another server claims to be this one, ms. */
 const CLAIMED_FOR_MS = 5 * 60_000;
+/** How long it is told that batches have changed hands, ms. */
+const CHANGED_HANDS_FOR_MS = 60_000;
 
 export interface HealthSources {
   readonly storeFailing: () => boolean;
@@ -23,6 +25,12 @@ export interface HealthSources {
   /** Recipients that a worker could send now. */
   readonly ready: () => number;
   readonly workers: () => number;
+  /** Absent: no other server uses the store. Batches that changed hands, and when last (monotonic ms). */
+  readonly tenure?: () => {
+    readonly isHeld: boolean;
+    readonly fenced: { readonly batches: number; readonly at: number };
+    readonly adopted: { readonly batches: number; readonly at: number };
+  };
   readonly clockSetBy: () => number;
   readonly pausedAtStart: () => string | undefined;
   readonly monotonic: () => number;
@@ -122,12 +130,18 @@ export class HealthMonitor {
 
   #facts(now: number): HealthFacts {
     const { storeFailing, commitMs, ready, workers, clockSetBy, pausedAtStart } = this.#sources;
+    const tenure = this.#sources.tenure?.();
+    const lately = (hands: { batches: number; at: number } | undefined): number =>
+      hands !== undefined && now - hands.at < CHANGED_HANDS_FOR_MS ? hands.batches : 0;
     if (workers() > 0 || ready() === 0) this.#noWorkerSince = undefined;
     else this.#noWorkerSince ??= now;
     if (this.#touchingSince !== undefined) this.#commits.add(now - this.#touchingSince);
     return {
       storeFailing: storeFailing() || this.#touchFailed,
       commitMs: Math.max(commitMs(), this.#commits.value),
+      leaseRunOut: tenure?.isHeld === false,
+      fenced: lately(tenure?.fenced),
+      adopted: lately(tenure?.adopted),
       loopLateMs: this.#late.value,
       noWorkerMs: this.#noWorkerSince === undefined ? 0 : now - this.#noWorkerSince,
       clockSetBy: clockSetBy(),
@@ -158,6 +172,9 @@ export class HealthMonitor {
 const OVER: Readonly<Record<HealthCode, string>> = {
   STORE_FAILING: 'the store can write again',
   STORE_STALLED: 'the store commits at its usual pace again',
+  LEASE_RUN_OUT: 'the lease on the batches is renewed again',
+  FENCED: 'no batch was taken over by others lately',
+  ADOPTED: 'no batch was taken over from others lately',
   NO_WORKER: 'a worker is there, or nothing is left to send',
   EVENT_LOOP_LATE: 'the event loop is in time again',
   CLOCK_SET: "the server's clock is with the wall clock again",

@@ -2,6 +2,9 @@
 export type HealthCode =
   | 'STORE_FAILING'
   | 'STORE_STALLED'
+  | 'LEASE_RUN_OUT'
+  | 'FENCED'
+  | 'ADOPTED'
   | 'NO_WORKER'
   | 'EVENT_LOOP_LATE'
   | 'CLOCK_SET'
@@ -24,6 +27,11 @@ export interface HealthFacts {
   readonly commitMs: number;
   /** The most that the event loop was late in the last few seconds. */
   readonly loopLateMs: number;
+  /** A store that others use: the lease on this server's batches could not be renewed in time. */
+  readonly leaseRunOut: boolean;
+  /** Batches since the start that others took over, and that this server took over; 0 when it was long ago. */
+  readonly fenced: number;
+  readonly adopted: number;
   /** How long there has been mail to send and no worker to send it. */
   readonly noWorkerMs: number;
   /** How far the wall clock was set away from the server's; 0: it was not. */
@@ -57,6 +65,21 @@ export function conditionsOf(facts: HealthFacts): readonly Condition[] {
       code: 'STORE_STALLED',
       isDown: true,
       text: 'the store is stalled, a commit takes seconds: look at the disk or the database and who else uses it',
+    },
+    facts.leaseRunOut && {
+      code: 'LEASE_RUN_OUT',
+      isDown: true,
+      text: 'this server cannot renew its lease in the store: it leases no task until it can, and others may take over its batches',
+    },
+    facts.fenced > 0 && {
+      code: 'FENCED',
+      isDown: false,
+      text: `fenced: this server was not heard of in time and others have taken over batches of it (${facts.fenced} since its start): was it stopped, or cut off from the store?`,
+    },
+    facts.adopted > 0 && {
+      code: 'ADOPTED',
+      isDown: false,
+      text: `adopted: this server has taken over batches of servers that are gone (${facts.adopted} since its start)`,
     },
     facts.noWorkerMs >= NO_WORKER_MS && {
       code: 'NO_WORKER',

@@ -323,6 +323,11 @@ export class PeerLinks implements LinkHandler {
     if (peer !== undefined) this.#options.user.heard(peer, presence);
   }
 
+  /** Others say where a server can be reached. */
+  learn(endpoint: Endpoint, server: string): void {
+    if (!this.#byPeer.has(server)) this.#book.learn(endpoint, server, this.#now());
+  }
+
   /** A server that listens on all its addresses does not know which one is seen from here. */
   #reachable(address: Endpoint | undefined, link: PeerLink): Endpoint | undefined {
     if (address === undefined || !UNSPECIFIED.has(address.IP)) return address;

@@ -1,5 +1,6 @@
 import {
   type CommandRelease,
+  type Endpoint,
   endpointUrl,
   type Load,
   MAX_PEERS,
@@ -177,6 +178,11 @@ export class Mesh {
   /** A connection began with a peer's message. The token has been checked. */
   acceptPeer(connection: PeerConnection, firstMessage: PeerMessage): void {
     this.#links.accept(connection, firstMessage);
+  }
+
+  /** A server can be reached there, by a word from outside the mesh. */
+  meet(server: string, endpoint: Endpoint): void {
+    if (server !== this.#options.identity.uuid) this.#links.learn(endpoint, server);
   }
 
   /** Work, slots or workers changed: decide now rather than at the next tick. Cheap; call it freely. */
