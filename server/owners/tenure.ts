@@ -15,6 +15,11 @@ const RETRY_MS = 500;
  */
 const LOOK_EVERY_MS = 1_000;
 const JITTER = 0.5;
+/**
+ * How long a lease that was just taken up again is held before anything is adopted, ms: when the store was away, those of all
+ * servers have run out, and each gets the time to renew its own.
+ */
+const OTHERS_RENEW_WITHIN_MS = 3 * RETRY_MS;
 /** Batches adopted in one step: each brings its message into memory. */
 const ADOPTED_AT_ONCE = 20;
 /** Requests of other servers that are taken up in one step. */
@@ -58,6 +63,8 @@ export class Tenure implements Tenancy {
   readonly #lease: OwnLease;
   readonly #renewals: Repeater;
   readonly #looks: Repeater;
+  /** Monotonic ms. */
+  #heldSince = 0;
   #servers: readonly ServerRecord[] = [];
   #unsubscribe: readonly (() => void)[] = [];
 
@@ -142,7 +149,9 @@ export class Tenure implements Tenancy {
       for (const batch of await store.notOwned(taken)) takeover.drop(batch);
     }
     this.#lease.renewed(asked);
-    if (!wasHeld) this.#options.wake();
+    if (wasHeld) return;
+    this.#heldSince = asked.monotonic;
+    this.#options.wake();
   }
 
   async #lookAgain(): Promise<number> {
@@ -155,16 +164,21 @@ export class Tenure implements Tenancy {
   }
 
   async #look(): Promise<void> {
-    const { store, server, takeover, serve, wake, neighbours } = this.#options;
+    const { store, server, takeover, serve, wake, neighbours, clocks } = this.#options;
     if (!this.isHeld()) return;
-    for (;;) {
-      const adopted = await store.adopt(ADOPTED_AT_ONCE);
-      takeover.take(adopted);
-      if (adopted.length < ADOPTED_AT_ONCE) break;
-    }
+    if (clocks().monotonic - this.#heldSince >= OTHERS_RENEW_WITHIN_MS) await this.#adopt();
     if (await takeover.complete()) wake();
     for (const request of await store.requests(REQUESTS_AT_ONCE)) void serve(request);
     this.#servers = await store.servers();
     neighbours(this.#servers.filter((one) => one.live && one.server !== server));
+  }
+
+  async #adopt(): Promise<void> {
+    const { store, takeover } = this.#options;
+    for (;;) {
+      const adopted = await store.adopt(ADOPTED_AT_ONCE);
+      takeover.take(adopted);
+      if (adopted.length < ADOPTED_AT_ONCE) return;
+    }
   }
 }
