@@ -335,9 +335,14 @@ export class Journey {
       return;
     }
     this.#moveTo(next);
+    const { patienceMs } = this.#options;
     const { baseMs, capMs } = this.#options.backoff;
     const waitMs = backoffMs(this.#attempt++, this.#around.random(), baseMs, capMs);
-    this.#cancelConnect = this.#around.setTimer(() => this.#connect(), waitMs);
+    // Once more when the patience is over, and then elsewhere.
+    const patienceLeftMs = this.#since + patienceMs - now;
+    const isAlone = this.#servers.length + this.#told.length === 1;
+    const soonestMs = isAlone || patienceLeftMs <= 0 ? waitMs : Math.min(waitMs, patienceLeftMs);
+    this.#cancelConnect = this.#around.setTimer(() => this.#connect(), soonestMs);
   }
 
   #sayUnreachable(url: string, end: LinkEnd): void {
