@@ -184,7 +184,12 @@ function chooseFault(random: Random, settings: MenuSettings): Fault {
       return { kind, index: oneOf(links['worker-relay']), times: between(1, 3) };
     default: {
       const [what, part] = kind.split('-') as ['kill' | 'freeze', Part];
-      const forMs = what === 'kill' ? between(100, 1_500) : between(leaseMs + 500, leaseMs + 2_000);
+      // Where servers share a database, one that is gone for long has its batches adopted.
+      const isAdopted = part === 'server' && parts.database > 0;
+      const forMs =
+        what === 'kill'
+          ? between(100, isAdopted ? leaseMs + 2_000 : 1_500)
+          : between(leaseMs + 500, leaseMs + 2_000);
       return { kind: what, part, index: oneOf(parts[part]), forMs };
     }
   }
