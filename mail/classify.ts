@@ -55,6 +55,8 @@ const SENT: Verdict = { outcome: 'sent', fault: 'none', policy: false, chargeAtt
  * relay's, so that its breaker stops a relay which swallows one message after the other.
  */
 const UNKNOWN: Verdict = { outcome: 'unknown', fault: 'relay', policy: false, chargeAttempt: true };
+/** Our own process ended while the mail was under way: it may have been sent, and nobody else is to blame. */
+const CUT_SHORT: Verdict = { outcome: 'unknown', fault: 'none', policy: false, chargeAttempt: false };
 const RELAY_FAULT: Verdict = { outcome: 'deferred', fault: 'relay', policy: false, chargeAttempt: false };
 const TEMPORARY: Verdict = { outcome: 'deferred', fault: 'recipient', policy: false, chargeAttempt: true };
 const PERMANENT: Verdict = { outcome: 'failed', fault: 'recipient', policy: false, chargeAttempt: true };
@@ -94,6 +96,11 @@ const family = (c: Case): number => Math.floor((c.reply?.basic ?? 0) / 100);
 
 /** The rules in their order: the first that applies decides. In doubt, temporary. */
 const RULES: readonly Rule[] = [
+  {
+    name: 'the dot may be out, our process ended',
+    applies: (c) => c.phase === 'sent-unconfirmed' && c.stage === 'local',
+    verdict: CUT_SHORT,
+  },
   {
     name: 'the dot is out, nothing came back',
     applies: (c) => c.phase === 'sent-unconfirmed',

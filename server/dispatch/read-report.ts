@@ -180,12 +180,17 @@ function outcomeOf(seq: number, verdict: Classified, context: ReportContext): Ou
   const maybeSent = verdict.outcome === 'unknown';
   if (maybeSent && context.options.onUnknown === 'HOLD') return { ...base, state: 'unknown', maybeSent };
   const attempts = (context.attempts.get(seq) ?? 0) + 1;
-  const delay = verdict.chargeAttempt
-    ? retryDelay(attempts, context.options, context.random())
-    : Math.round((context.faultDelayMs * (1 + context.random())) / 2);
+  const delay = delayAfter(verdict, attempts, context);
   const dueAt = context.now + delay;
   if (givesUp(context.createdAt, dueAt, context.options)) {
     return { ...base, state: 'failed', reply: `given up, tried for too long: ${verdict.reply}`, maybeSent };
   }
   return { ...base, state: 'deferred', dueAt, maybeSent };
+}
+
+function delayAfter(verdict: Classified, attempts: number, context: ReportContext): number {
+  if (verdict.chargeAttempt) return retryDelay(attempts, context.options, context.random());
+  // Its worker's end is no reason to wait.
+  if (verdict.fault === 'none') return 0;
+  return Math.round((context.faultDelayMs * (1 + context.random())) / 2);
 }

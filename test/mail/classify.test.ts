@@ -37,6 +37,14 @@ describe('the end of a transaction', () => {
     });
   });
 
+  it("is unknown and nobody's fault when our own process ended while the mail was under way", () => {
+    expect(classify({ stage: 'local', phase: 'sent-unconfirmed', error: 'the worker ended' })).toMatchObject({
+      outcome: 'unknown',
+      fault: 'none',
+      chargeAttempt: false,
+    });
+  });
+
   it.each([...BEFORE_RCPT, ...ABOUT_THE_MAIL])(
     'is the fault of the relay when the connection fails at %s',
     (stage) => {
