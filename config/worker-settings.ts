@@ -29,6 +29,12 @@ export const WORKER_SETTINGS = {
     value: 'FILE',
     description: "authorities (PEM) that the server's certificate is checked against",
   },
+  data: {
+    schema: z.string().min(1),
+    value: 'DIR',
+    description:
+      'folder of its journal, name and log, for one worker at a time; with several processes, each has a numbered folder in it; default: the first of .mutirao/worker-1, worker-2, … in the working folder that is free',
+  },
   connections: {
     schema: whole(1, 10_000),
     fallback: 20,
@@ -72,7 +78,7 @@ export const WORKER_SETTINGS = {
   logFile: {
     schema: z.string().min(1),
     value: 'FILE',
-    description: 'rotated log file, or none; default: .mutirao/worker/worker-UUID.log in the working folder',
+    description: 'rotated log file, or none; default: worker.log in the data folder',
   },
 } as const satisfies Record<string, Setting>;
 

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
-import { v7 as uuidv7 } from 'uuid';
 import { addFlags, ConfigError, settingsOf, WORKER_SETTINGS, type WorkerSettings } from '../config/index.ts';
 import { createLogger, type Log } from '../logging/index.ts';
+import { WorkerError } from './errors.ts';
+import { takeFolder } from './journal/folder.ts';
+import { Journal } from './journal/journal.ts';
 import { startProcesses } from './processes.ts';
 import { compose } from './tasks/compose.ts';
 import { startWorker } from './worker.ts';
@@ -27,11 +30,14 @@ export function workerCommand(): Command {
 
 /** Runs one worker until SIGTERM or SIGINT; a second signal ends it at once. */
 async function runWorker(settings: WorkerSettings): Promise<void> {
-  const uuid = uuidv7();
-  const log = openLog(settings, settings.logFile ?? `.mutirao/worker/worker-${uuid}.log`);
+  const folder = takeFolder(settings.data);
+  const log = openLog(settings, settings.logFile ?? join(folder.path, 'worker.log'));
+  let journal: Journal | undefined;
   try {
+    journal = openJournal(folder.path, log);
     const worker = startWorker({
-      uuid,
+      uuid: journal.worker,
+      journal,
       servers: settings.server,
       token: settings.token,
       ca: settings.tlsCa === undefined ? undefined : readCa(settings.tlsCa),
@@ -46,7 +52,21 @@ async function runWorker(settings: WorkerSettings): Promise<void> {
     });
     await untilTold(() => worker.stop());
   } finally {
+    journal?.close();
+    folder.release();
     await log.stop();
+  }
+}
+
+function openJournal(folder: string, { logger }: Log): Journal {
+  try {
+    return Journal.open({ folder, logger });
+  } catch (cause) {
+    throw new WorkerError(
+      'DATA_UNUSABLE',
+      `the journal in ${folder} cannot be written (${(cause as Error).message}): make room, or name another folder with --data`,
+      { cause },
+    );
   }
 }
 
@@ -57,7 +77,7 @@ async function runProcesses(settings: WorkerSettings): Promise<void> {
       count: settings.processes,
       program: process.argv[1] as string,
       // The last one given counts.
-      args: [...process.argv.slice(2), '--processes', '1'],
+      args: (number) => [...process.argv.slice(2), '--processes', '1', ...folderOf(settings, number)],
       logger: log.logger,
     });
     await untilTold(() => processes.stop());
@@ -65,6 +85,10 @@ async function runProcesses(settings: WorkerSettings): Promise<void> {
     await log.stop();
   }
 }
+
+/** Each process has a folder of its own, and the one that takes its place has the same. */
+const folderOf = ({ data }: WorkerSettings, number: number): string[] =>
+  data === undefined ? [] : ['--data', join(data, String(number))];
 
 /** Every signal calls `stop`; resolves when the first stop is done. */
 function untilTold(stop: () => Promise<void>): Promise<void> {

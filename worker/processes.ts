@@ -7,9 +7,9 @@ const GOOD_LIFE_MS = 30_000;
 
 export interface ProcessesOptions {
   readonly count: number;
-  /** Program and arguments of one child; it must run a single worker, and end on SIGTERM or when its IPC channel closes. */
+  /** Program and arguments of the child with that number, counted from 1; it must run a single worker, and end on SIGTERM or when its IPC channel closes. */
   readonly program: string;
-  readonly args: readonly string[];
+  readonly args: (number: number) => readonly string[];
   readonly logger: Logger;
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
 }
@@ -38,7 +38,7 @@ class Supervisor implements Processes {
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
-    for (let i = 0; i < options.count; i++) this.#spawn(0);
+    for (let number = 1; number <= options.count; number++) this.#spawn(number, 0);
   }
 
   get pids(): readonly number[] {
@@ -56,10 +56,10 @@ class Supervisor implements Processes {
     });
   }
 
-  #spawn(attempt: number): void {
+  #spawn(number: number, attempt: number): void {
     const { program, args, logger } = this.#options;
     const startedAt = performance.now();
-    const child = fork(program, args, { detached: true, stdio: 'inherit' });
+    const child = fork(program, args(number), { detached: true, stdio: 'inherit' });
     this.#children.add(child);
     let hasEnded = false;
     const ended = (how: object): void => {
@@ -76,7 +76,7 @@ class Supervisor implements Processes {
       logger.warn({ pid: child.pid, ...how, restartMs: Math.round(waitMs) }, 'worker process ended');
       const timer = setTimeout(() => {
         this.#restarts.delete(timer);
-        this.#spawn(next + 1);
+        this.#spawn(number, next + 1);
       }, waitMs);
       this.#restarts.add(timer);
     };

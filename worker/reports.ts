@@ -7,8 +7,10 @@ import {
   type WorkerReport,
 } from '../protocol/index.ts';
 
-/** Results with a text of their own in one report: each may hold MAX_REPLY_CHARS of three bytes, a frame 1 MiB. */
-const MAX_RESULTS_PER_REPORT = 200;
+/** Characters in the results of one report, about: a character may be three bytes, a frame has 1 MiB. */
+const MAX_RESULT_CHARS = 250_000;
+/** What a result has besides its texts, characters. */
+const RESULT_CHARS = 110;
 /** How often a report may be answered with a NACK that says nothing of trying again, before it is given up. */
 const MAX_REFUSALS = 5;
 
@@ -31,6 +33,7 @@ interface Outstanding {
 export class TaskReports {
   readonly #task: string;
   readonly #worker: string;
+  readonly #isRecovered: boolean;
   #sent: number[] = [];
   readonly #results: RecipientResult[] = [];
   #returned: SeqRanges = [];
@@ -41,9 +44,11 @@ export class TaskReports {
   #finished = false;
   #presentedAt: number | undefined;
 
-  constructor(task: string, worker: string) {
+  /** @param isRecovered the results are those of a process that ended without a word */
+  constructor(task: string, worker: string, isRecovered = false) {
     this.#task = task;
     this.#worker = worker;
+    this.#isRecovered = isRecovered;
   }
 
   /** DONE is acknowledged: nothing of the task is left here. */
@@ -85,7 +90,7 @@ export class TaskReports {
     if (this.#failAll) return this.#present(this.#wholeTask(), 0, now);
     if (this.#sent.length === 0 && this.#results.length === 0 && !this.#finish) return undefined;
     const sent = this.#sent;
-    const results = this.#results.splice(0, MAX_RESULTS_PER_REPORT);
+    const results = this.#results.splice(0, fitting(this.#results));
     this.#sent = [];
     const isLast = this.#finish && this.#results.length === 0;
     const returned = isLast ? this.#returned : [];
@@ -99,6 +104,7 @@ export class TaskReports {
       ...(results.length === 0 ? {} : { RESULTS: results }),
       ...(returned.length === 0 ? {} : { RETURNED: returned as [number, number][] }),
       ...(isLast ? { DONE: true } : {}),
+      ...(isLast && this.#isRecovered ? { RECOVERED: true } : {}),
       ...(isLast && this.#error !== undefined ? { ERROR: bounded(this.#error) } : {}),
     };
     return this.#present(report, sent.length + results.length, now);
@@ -177,6 +183,18 @@ function resultOf(seq: number, fact: SmtpFact): RecipientResult {
     ...(fact.reply === undefined ? {} : { REPLY: bounded(fact.reply) }),
     ...(fact.error === undefined ? {} : { ERROR: bounded(fact.error) }),
   };
+}
+
+/** How many of these results fit into one report. */
+function fitting(results: readonly RecipientResult[]): number {
+  let chars = 0;
+  let count = 0;
+  for (const { REPLY, ERROR } of results) {
+    chars += RESULT_CHARS + (REPLY?.length ?? 0) + (ERROR?.length ?? 0);
+    if (chars > MAX_RESULT_CHARS) break;
+    count++;
+  }
+  return count;
 }
 
 const bounded = (text: string): string => text.slice(0, MAX_REPLY_CHARS).toWellFormed();

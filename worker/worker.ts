@@ -12,7 +12,7 @@ import { Presence } from './presence.ts';
 import { openSession } from './smtp/open-session.ts';
 import { DEFAULT_TIMES, type SmtpTimes } from './smtp/times.ts';
 import { every, processSurroundings, type Surroundings } from './surroundings.ts';
-import type { CompileMessage, OpenSession } from './tasks/contract.ts';
+import { type CompileMessage, NO_JOURNAL, type OpenSession, type WorkJournal } from './tasks/contract.ts';
 import { KEEP_RESULTS_MS, REPEAT_REPORT_MS } from './tasks/report-desk.ts';
 import { TaskRunner } from './tasks/runner.ts';
 
@@ -49,6 +49,8 @@ export interface WorkerOptions {
   /** How long `stop()` waits for mails in flight, ms. */
   readonly drainMs?: number;
   readonly uuid?: string;
+  /** What it writes down for the process after it, and knows of the one before; absent: nothing. */
+  readonly journal?: WorkJournal;
   /** Replaces the SMTP session. */
   readonly openSession?: OpenSession;
   /** Replaces the sockets to servers. */
@@ -133,7 +135,8 @@ class Worker implements RunningWorker, Traveller {
     const times = options.times ?? {};
     const smtpTimes: SmtpTimes = { ...DEFAULT_TIMES, ...options.smtpTimes };
     const depth = options.transactionsPerConnection;
-    const session = { times: smtpTimes, heloName: options.heloName, depth };
+    const journal = options.journal ?? NO_JOURNAL;
+    const session = { times: smtpTimes, heloName: options.heloName, depth, gate: journal };
     this.#journey = new Journey(
       {
         servers: options.servers,
@@ -174,6 +177,7 @@ class Worker implements RunningWorker, Traveller {
         keepResultsMs: times.keepResultsMs ?? KEEP_RESULTS_MS,
         repeatReportMs: times.repeatReportMs ?? REPEAT_REPORT_MS,
         pool: { idleMs: times.idleSessionMs ?? IDLE_SESSION_MS },
+        journal,
       },
       options.compile,
       options.openSession ?? ((relay, signal) => openSession(relay, session, signal)),

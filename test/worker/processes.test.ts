@@ -48,7 +48,12 @@ function workerProcess(...args: string[]): { child: ChildProcess; output: () => 
 
 test('as many children as asked for; stop tells all and waits for them', async () => {
   const file = join(folder, 'log');
-  const processes = startProcesses({ count: 3, program: CHILD, args: [file, '0'], logger: new KeptLog() });
+  const processes = startProcesses({
+    count: 3,
+    program: CHILD,
+    args: () => [file, '0'],
+    logger: new KeptLog(),
+  });
   await until('three live', () => lines(file, 'start').length === 3);
   expect(processes.pids.length).toBe(3);
   await processes.stop();
@@ -60,7 +65,7 @@ test('a child that dies is replaced', async () => {
   const file = join(folder, 'log');
   const logger = new KeptLog();
   const backoff = { baseMs: 5, capMs: 20 };
-  const processes = startProcesses({ count: 1, program: CHILD, args: [file, '20'], logger, backoff });
+  const processes = startProcesses({ count: 1, program: CHILD, args: () => [file, '20'], logger, backoff });
   await until('it was replaced twice', () => lines(file, 'start').length === 3);
   expect(logger.lines[0]).toMatchObject({
     level: 'warn',

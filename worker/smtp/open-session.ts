@@ -1,5 +1,5 @@
 import type { Relay } from '../../protocol/index.ts';
-import type { RelaySession } from '../tasks/contract.ts';
+import type { Gate, RelaySession } from '../tasks/contract.ts';
 import { PipelinedSession } from './pipelined-session.ts';
 import { NodemailerSession } from './session.ts';
 import { type SetUpOptions, setUp } from './set-up.ts';
@@ -11,6 +11,8 @@ const DEFAULT_DEPTH = 4;
 export interface SessionOptions extends SetUpOptions {
   /** Most transactions in flight on one connection to a relay that offers CHUNKING; 1: BDAT is not used; absent: 4. */
   readonly depth?: number;
+  /** Absent: whatever is begun may be sent. */
+  readonly gate?: Gate;
 }
 
 /** Opens a session of the kind that the relay's offer allows. @throws SessionError */
@@ -21,7 +23,7 @@ export async function openSession(
 ): Promise<RelaySession> {
   const connection = await setUp(relay, options, signal);
   const offers = offersBy(connection);
-  if (!offers.pipelining) return new NodemailerSession(connection, offers, options.times);
-  const { times, depth = DEFAULT_DEPTH } = options;
-  return new PipelinedSession(takeOver(connection), offers, { times, depth });
+  if (!offers.pipelining) return new NodemailerSession(connection, offers, options.times, options.gate);
+  const { times, depth = DEFAULT_DEPTH, gate } = options;
+  return new PipelinedSession(takeOver(connection), offers, { times, depth, gate });
 }

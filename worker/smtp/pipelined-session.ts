@@ -1,5 +1,11 @@
 import type { Duplex } from 'node:stream';
-import type { Envelope, RelaySession, TransactionFact } from '../tasks/contract.ts';
+import {
+  type Envelope,
+  type Gate,
+  NO_JOURNAL,
+  type RelaySession,
+  type TransactionFact,
+} from '../tasks/contract.ts';
 import { envelopeCommands, refusedHere } from './envelope.ts';
 import type { Offers } from './offers.ts';
 import { Outbox } from './outbox.ts';
@@ -22,11 +28,14 @@ export interface PipelineOptions {
   readonly times: SmtpTimes;
   /** Most transactions in flight with a relay that offers CHUNKING; 1: BDAT is not used. */
   readonly depth: number;
+  /** Absent: whatever is begun may be sent. */
+  readonly gate?: Gate;
 }
 
 /** A message that is to follow the envelope, with DATA. */
 interface Entering {
   readonly transaction: Transaction;
+  readonly ticket: number;
   /** Replaced by its dot-stuffed form when it is written. */
   bytes: Buffer;
   /** Bytes handed to the connection. */
@@ -57,6 +66,7 @@ export class PipelinedSession implements RelaySession {
   readonly #offers: Offers;
   readonly #times: SmtpTimes;
   readonly #depth: number;
+  readonly #gate: Gate;
   readonly #reader = new ReplyReader();
   readonly #patience: Patience;
   readonly #watch: NodeJS.Timeout;
@@ -73,12 +83,13 @@ export class PipelinedSession implements RelaySession {
   readonly #whenClosed: (() => void)[] = [];
 
   /** Takes a connection on which nothing is awaited. */
-  constructor(socket: Duplex, offers: Offers, { times, depth }: PipelineOptions) {
+  constructor(socket: Duplex, offers: Offers, { times, depth, gate = NO_JOURNAL }: PipelineOptions) {
     this.#socket = socket;
     this.#outbox = new Outbox(socket);
     this.#offers = offers;
     this.#times = times;
     this.#depth = offers.chunking ? depth : 1;
+    this.#gate = gate;
     this.#patience = new Patience(times);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('drain', () => this.#drained());
@@ -112,6 +123,11 @@ export class PipelinedSession implements RelaySession {
       return;
     }
     const isChunked = this.#depth > 1 && message.length <= PIECE_BYTES;
+    const ticket = this.#gate.ticket();
+    if (isChunked && !this.#gate.admits(ticket)) {
+      ended(undefined);
+      return;
+    }
     // A refusal of one that was sent with BDAT may be on its way, and leave it open (RFC 3030 §2).
     const needsReset = this.#needsReset || this.#open.at(-1)?.isChunked === true;
     this.#needsReset = false;
@@ -124,7 +140,7 @@ export class PipelinedSession implements RelaySession {
       this.#outbox.text(`${text}BDAT ${message.length} LAST\r\n`, encoding);
       this.#outbox.bytes(message);
     } else {
-      this.#entering = { transaction, bytes: message, written: 0 };
+      this.#entering = { transaction, ticket, bytes: message, written: 0 };
       this.#outbox.text(`${text}DATA\r\n`, encoding);
     }
   }
@@ -193,6 +209,8 @@ export class PipelinedSession implements RelaySession {
     if (transaction.isRefused) {
       this.#needsReset = true;
       this.#bodyWritten(transaction, NO_MESSAGE);
+    } else if (!this.#gate.admits(entering.ticket)) {
+      this.#finish('the journal cannot be written');
     } else {
       entering.bytes = dotStuffed(bytes);
       this.#writePieces(entering);

@@ -1,5 +1,11 @@
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { Envelope, RelaySession, TransactionFact } from '../tasks/contract.ts';
+import {
+  type Envelope,
+  type Gate,
+  NO_JOURNAL,
+  type RelaySession,
+  type TransactionFact,
+} from '../tasks/contract.ts';
 import { bodyOf } from './body.ts';
 import { refusedHere } from './envelope.ts';
 import type { Offers } from './offers.ts';
@@ -24,6 +30,7 @@ export class NodemailerSession implements RelaySession {
   readonly #connection: SMTPConnection;
   readonly #offers: Offers;
   readonly #times: SmtpTimes;
+  readonly #gate: Gate;
   #transaction: Transaction | undefined;
   #timer: NodeJS.Timeout | undefined;
   #unclean = false;
@@ -32,10 +39,11 @@ export class NodemailerSession implements RelaySession {
   readonly #whenOver: (() => void)[] = [];
 
   /** Takes a connection that is set up. */
-  constructor(connection: SMTPConnection, offers: Offers, times: SmtpTimes) {
+  constructor(connection: SMTPConnection, offers: Offers, times: SmtpTimes, gate: Gate = NO_JOURNAL) {
     this.#connection = connection;
     this.#offers = offers;
     this.#times = times;
+    this.#gate = gate;
     connection.on('end', () => this.#ended());
   }
 
@@ -55,10 +63,14 @@ export class NodemailerSession implements RelaySession {
     return !!socket && socket.writableLength === 0;
   }
 
-  send(envelope: Envelope, bytes: Buffer, ended: (fact: TransactionFact) => void): void {
+  send(envelope: Envelope, bytes: Buffer, ended: (fact: TransactionFact | undefined) => void): void {
     const refusal = refusedHere(envelope, bytes.length, this.#offers);
     if (refusal !== undefined) {
       ended({ stage: 'local', phase: 'not-sent', error: refusal });
+      return;
+    }
+    if (!this.#gate.admits(this.#gate.ticket())) {
+      ended(undefined);
       return;
     }
     const deadline = performance.now() + this.#times.transactionMs;

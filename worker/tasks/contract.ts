@@ -67,3 +67,58 @@ export class SessionError extends Error {
     this.fact = fact;
   }
 }
+
+/** What became of a task, written down for the process that comes after this one. */
+export interface TaskRecord {
+  /** Before anything of the mail can reach the relay. */
+  begun(seq: number): void;
+  settled(seq: number, fact: SmtpFact, isSent: boolean): void;
+  /** The server has acknowledged all of it, or nobody will. */
+  forgotten(): void;
+}
+
+/** What the process before this one had written down of a task. */
+export interface KnownTask {
+  readonly id: string;
+  readonly origin: string;
+  /** The process ended without a word; otherwise it was told to, and could not report any more. */
+  readonly isSudden: boolean;
+  /** Begun, and nothing is known of their end. */
+  readonly begun: Iterable<number>;
+  readonly sent: Iterable<number>;
+  readonly facts: Iterable<readonly [seq: number, fact: SmtpFact]>;
+  readonly record: TaskRecord;
+}
+
+/** Asked before the end of a mail may reach a relay. */
+export interface Gate {
+  /** Of a mail that is begun now, to be shown to `admits`. */
+  ticket(): number;
+  /** Whether it is written down that the mail was begun. False: it cannot be, and the mail must not be sent. */
+  admits(ticket: number): boolean;
+}
+
+/** Where the worker writes down what it has begun and how it ended. */
+export interface WorkJournal extends Gate {
+  /** False: nothing may be begun. */
+  readonly isWritable: boolean;
+  /** `changed` is called whenever `isWritable` has changed. */
+  watch(changed: () => void): void;
+  readonly known: readonly KnownTask[];
+  record(id: string, origin: string): TaskRecord;
+  sweep(): void;
+}
+
+const nothing = (): void => {};
+export const NO_RECORD: TaskRecord = { begun: nothing, settled: nothing, forgotten: nothing };
+
+/** Writes nothing down: for a worker that has no folder. The server's marks alone tell what it may have sent. */
+export const NO_JOURNAL: WorkJournal = {
+  isWritable: true,
+  watch: nothing,
+  known: [],
+  record: () => NO_RECORD,
+  ticket: () => 0,
+  admits: () => true,
+  sweep: nothing,
+};

@@ -95,6 +95,11 @@ export class ReportDesk {
     this.#forgetRepeat(origin);
   }
 
+  /** Whether there is no link to that server. */
+  isOrphaned(origin: string): boolean {
+    return this.#orphanedAt.has(origin);
+  }
+
   /** The server has committed the task's report. Its window opens by that much. */
   acknowledged(task: Task): void {
     this.#book.windowOf(task.origin).acknowledged(task.reports.acknowledged());
@@ -207,6 +212,7 @@ export class ReportDesk {
 
   #finished(task: Task): void {
     this.#book.remove(task);
+    task.record.forgotten();
     const { id, size, sent, stopReason } = task;
     const ms = Math.round(this.#time.now() - task.startedAt);
     this.#logger.debug({ task: id, recipients: size, sent, ms, stopped: stopReason }, 'task ends');
@@ -218,5 +224,6 @@ export class ReportDesk {
     task.stop('its server is gone');
     this.#book.windowOf(task.origin).acknowledged(waiting);
     this.#book.remove(task);
+    task.record.forgotten();
   }
 }

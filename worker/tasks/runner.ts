@@ -4,14 +4,18 @@ import type { TaskRecipient, TaskSend } from '../../protocol/index.ts';
 import type { Logger } from '../logger.ts';
 import { type Job, type PoolOptions, RelayPool } from '../smtp/pool.ts';
 import type { Surroundings } from '../surroundings.ts';
-import type { CompileMessage, OpenSession, TransactionFact } from './contract.ts';
+import type { CompileMessage, KnownTask, OpenSession, TransactionFact, WorkJournal } from './contract.ts';
 import { MessageCache } from './message-cache.ts';
+import { recoveredTask } from './recovered-task.ts';
 import { ReportDesk, type ReportDeskOptions, type ReportLink } from './report-desk.ts';
 import { Task } from './task.ts';
 import { TaskBook } from './task-book.ts';
 
 /** Pools without a connection that are kept all the same: they know when their relay last refused. */
 const MAX_EMPTY_POOLS = 32;
+
+/** Why a task is handed back. */
+const NO_JOURNAL_NOW = 'the journal cannot be written';
 
 /** What the runner needs of the link and of who announces the worker. */
 export interface Office extends ReportLink {
@@ -24,6 +28,7 @@ export interface RunnerOptions extends ReportDeskOptions {
   readonly connections: number;
   readonly inFlight: number;
   readonly pool: PoolOptions;
+  readonly journal: WorkJournal;
 }
 
 /**
@@ -61,12 +66,16 @@ export class TaskRunner {
     this.#messages = new MessageCache(compile);
     this.#book = new TaskBook(options.inFlight);
     this.#desk = new ReportDesk(this.#book, office, options, logger, around);
+    for (const known of options.journal.known) this.#recover(known);
+    options.journal.watch(() => this.#journalChanged());
   }
 
   /** Takes a task from the server at `origin`. The same task again is the same task. */
   accept(origin: string, send: TaskSend): void {
     if (this.#book.get(send.TASK_UUID) !== undefined) return;
-    const task = new Task(send, origin, this.#options.worker, this.#around.now());
+    const { worker, journal } = this.#options;
+    const record = journal.record(send.TASK_UUID, origin);
+    const task = new Task({ send, origin, worker, record }, this.#around.now());
     this.#book.add(task);
     this.#logger.debug(
       { task: task.id, batch: send.BATCH_UUID, relay: task.relay.NAME, recipients: task.size },
@@ -82,12 +91,13 @@ export class TaskRunner {
       },
       (error: unknown) => this.#refuseToCompose(task, error),
     );
+    if (!journal.isWritable) this.#stop(task, NO_JOURNAL_NOW);
     this.#office.changed();
   }
 
   /** Tasks it could take from that server now. */
   openSlots(origin: string): number {
-    return this.#book.openSlots(origin);
+    return this.#options.journal.isWritable ? this.#book.openSlots(origin) : 0;
   }
 
   /** Leases held from that server, and how often they are to be renewed, ms. */
@@ -152,9 +162,11 @@ export class TaskRunner {
     this.#office.changed();
   }
 
-  /** Nothing of that server is held; without `origin`: nothing at all. */
+  /** Nothing of that server is held; without `origin`: nothing at all, but for what stays in the journal for a server that is away. */
   isClear(origin?: string): boolean {
-    return origin === undefined ? this.#book.size === 0 : this.#book.all(origin).length === 0;
+    const isKept = (task: Task): boolean => task.isRecovered && this.#desk.isOrphaned(task.origin);
+    if (origin === undefined) return this.#book.size === 0 || this.#book.all().every(isKept);
+    return this.#book.all(origin).length === 0;
   }
 
   /** To be called now and then: leases that ran out, results that nobody came for, connections nobody needs. */
@@ -162,6 +174,7 @@ export class TaskRunner {
     const now = this.#around.now();
     for (const task of this.#book.all()) if (task.lease.isOverdue(now)) this.#stop(task, 'its lease ran out');
     this.#desk.sweep();
+    this.#options.journal.sweep();
     for (const [key, pool] of this.#pools) {
       pool.sweep();
       const isUnused = pool.isEmpty && !this.#book.isRelayNeeded(key);
@@ -192,7 +205,7 @@ export class TaskRunner {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       const source = {
-        waiting: () => this.#book.ready(key, this.#around.now()),
+        waiting: () => (this.#options.journal.isWritable ? this.#book.ready(key, this.#around.now()) : 0),
         take: () => this.#take(key),
         isNeeded: () => this.#book.isRelayNeeded(key),
       };
@@ -207,19 +220,27 @@ export class TaskRunner {
   }
 
   #take(relayKey: string): Job | undefined {
+    const { journal } = this.#options;
+    if (!journal.isWritable) return undefined;
     const taken = this.#book.take(relayKey, this.#around.now());
     if (taken === undefined) return undefined;
     const { task, recipient, message } = taken;
     // Its last recipient is taken: now there is room for one more task.
     if (task.left === 0) this.#office.changed();
     return {
-      mayBegin: () => task.lease.allows(this.#around.now()),
+      mayBegin: () => journal.isWritable && task.lease.allows(this.#around.now()),
       render: () => message.render(recipient),
       settle: (fact) => this.#settle(task, recipient, fact),
     };
   }
 
   #settle(task: Task, recipient: TaskRecipient, fact: TransactionFact): void {
+    if (this.#isHeldUp(fact)) {
+      task.giveBack(recipient);
+      this.#book.windowOf(task.origin).acknowledged(1);
+      this.#windUp(task);
+      return;
+    }
     const before = task.sent;
     const isRelayFault = task.settle(recipient, fact);
     if (task.sent > before) this.#sent++;
@@ -228,6 +249,27 @@ export class TaskRunner {
     // Dropped meanwhile: nobody will acknowledge this one.
     if (this.#book.get(task.id) !== task) this.#book.windowOf(task.origin).acknowledged(1);
     this.#desk.report(task);
+    this.#windUp(task);
+  }
+
+  /** While the journal cannot be written, what was not sent says nothing of the relay: this worker has ended it itself. */
+  #isHeldUp({ stage, phase }: TransactionFact): boolean {
+    return !this.#options.journal.isWritable && phase === 'not-sent' && stage !== 'local';
+  }
+
+  /** Others send what this worker may not begin. */
+  #journalChanged(): void {
+    if (this.#options.journal.isWritable) this.#pumpAll();
+    else this.handBackAll(NO_JOURNAL_NOW);
+    this.#office.changed();
+  }
+
+  #recover(known: KnownTask): void {
+    const task = recoveredTask(known, this.#options.worker, this.#around.now());
+    this.#book.add(task);
+    this.#book.windowOf(task.origin).begin(task.reports.waiting);
+    // Until its server is there.
+    this.#desk.orphaned(task.origin);
     this.#windUp(task);
   }
 

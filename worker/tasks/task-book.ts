@@ -65,7 +65,10 @@ export class TaskBook {
    * acknowledged the server must not think that a task was lost on the way.
    */
   leases(origin: string): { readonly tasks: string[]; readonly renewEveryMs: number | undefined } {
-    const held = this.all(origin).filter((task) => !task.lease.isLost);
+    // Which servers share a store is not known before one of them says so: recovered tasks are named to each.
+    const held = this.all().filter(
+      (task) => (task.origin === origin || task.isRecovered) && !task.lease.isLost,
+    );
     const every = held.map((task) => task.lease.renewEveryMs);
     return {
       tasks: held.map((task) => task.id),

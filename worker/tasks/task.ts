@@ -2,11 +2,21 @@ import { classify, isAccepted } from '../../mail/index.ts';
 import type { Relay, SeqRanges, TaskRecipient, TaskSend } from '../../protocol/index.ts';
 import { rangesOf } from '../../protocol/index.ts';
 import { TaskReports } from '../reports.ts';
-import type { CompiledMessage, TransactionFact } from './contract.ts';
+import type { CompiledMessage, TaskRecord, TransactionFact } from './contract.ts';
 import { Lease } from './lease.ts';
 
 /** Faults of the relay in a row, without a sign of life between, after which the rest of a task is given back. */
 export const DEAD_RELAY_FAULTS = 5;
+
+/** What a task starts with. */
+export interface TaskStart {
+  readonly send: Pick<TaskSend, 'TASK_UUID' | 'RELAY' | 'RECIPIENTS' | 'LEASE_S'>;
+  readonly origin: string;
+  readonly worker: string;
+  readonly record: TaskRecord;
+  /** Of the process before this one, and how that ended: there is nothing to send, only to tell. */
+  readonly recovered?: 'suddenly' | 'orderly';
+}
 
 /**
  * One task: which recipient is next, which are in flight, and when it is over.
@@ -26,16 +36,20 @@ export class Task {
   readonly startedAt: number;
   readonly lease: Lease;
   readonly reports: TaskReports;
+  readonly record: TaskRecord;
+  readonly isRecovered: boolean;
   readonly #recipients: readonly TaskRecipient[];
   #message: CompiledMessage | undefined;
   #next = 0;
   #inFlight = 0;
+  /** Taken, and not begun after all. */
+  readonly #givenBack: number[] = [];
   #stopReason: string | undefined;
   #faultsInARow = 0;
   #sent = 0;
   #closing = false;
 
-  constructor(send: TaskSend, origin: string, worker: string, now: number) {
+  constructor({ send, origin, worker, record, recovered }: TaskStart, now: number) {
     this.id = send.TASK_UUID;
     this.origin = origin;
     this.relay = send.RELAY;
@@ -43,7 +57,9 @@ export class Task {
     this.size = send.RECIPIENTS.length;
     this.startedAt = now;
     this.lease = new Lease(now, send.LEASE_S * 1000);
-    this.reports = new TaskReports(send.TASK_UUID, worker);
+    this.reports = new TaskReports(send.TASK_UUID, worker, recovered === 'suddenly');
+    this.record = record;
+    this.isRecovered = recovered !== undefined;
     this.#recipients = send.RECIPIENTS;
   }
 
@@ -78,6 +94,7 @@ export class Task {
     if (this.#message === undefined || this.ready(now) === 0) return undefined;
     const recipient = this.#recipients[this.#next++] as TaskRecipient;
     this.#inFlight++;
+    this.record.begun(recipient.SEQ);
     return { recipient, message: this.#message };
   }
 
@@ -86,6 +103,7 @@ export class Task {
     this.#inFlight--;
     const isSent = isAccepted(fact);
     this.reports.add(recipient.SEQ, fact, isSent);
+    this.record.settled(recipient.SEQ, fact, isSent);
     if (isSent) {
       this.#sent++;
       this.#faultsInARow = 0;
@@ -101,13 +119,20 @@ export class Task {
     return isRelayFault;
   }
 
+  /** A taken recipient was not begun, and is handed back with the others. Only of a task that is stopped. */
+  giveBack(recipient: TaskRecipient): void {
+    this.#inFlight--;
+    this.#givenBack.push(recipient.SEQ);
+  }
+
   /** Takes nothing more. The first reason counts. */
   stop(reason: string): void {
     if (this.left > 0) this.#stopReason ??= reason;
   }
 
   untouched(): SeqRanges {
-    return rangesOf(this.#recipients.slice(this.#next).map((recipient) => recipient.SEQ));
+    const rest = this.#recipients.slice(this.#next).map((recipient) => recipient.SEQ);
+    return rangesOf([...this.#givenBack, ...rest]);
   }
 
   /** True the first time it is asked once the task is over: then it is to be wound up. */

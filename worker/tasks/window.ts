@@ -19,8 +19,8 @@ export class Window {
     return this.#begun;
   }
 
-  begin(): void {
-    this.#begun++;
+  begin(count = 1): void {
+    this.#begun += count;
   }
 
   /** The server has committed the results of that many. */

@@ -56,7 +56,7 @@ const failure = async (relay: Relay, times: Partial<SmtpTimes> = {}): Promise<Tr
   );
 
 const send = (session: NodemailerSession, envelope: Envelope, message: Buffer): Promise<TransactionFact> =>
-  new Promise((resolve) => session.send(envelope, message, resolve));
+  new Promise((resolve) => session.send(envelope, message, (fact) => resolve(fact as TransactionFact)));
 
 const to = (address: string) => ({ from: 'news@example.org', to: address });
 

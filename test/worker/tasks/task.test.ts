@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { TransactionFact } from '../../../worker/tasks/contract.ts';
+import { NO_RECORD, type TransactionFact } from '../../../worker/tasks/contract.ts';
 import { Lease } from '../../../worker/tasks/lease.ts';
 import { DEAD_RELAY_FAULTS, relayKeyOf, Task } from '../../../worker/tasks/task.ts';
 import { expand } from '../support/scripted-server.ts';
@@ -13,7 +13,10 @@ const FAULT: TransactionFact = { stage: 'connect', phase: 'not-sent', error: 're
 const LOCAL: TransactionFact = { stage: 'local', phase: 'not-sent', error: 'too large' };
 
 function task(count: number): Task {
-  const it = new Task(taskOf('t', 25, people(count)), 'ws://a', 'w', 0);
+  const it = new Task(
+    { send: taskOf('t', 25, people(count)), origin: 'ws://a', worker: 'w', record: NO_RECORD },
+    0,
+  );
   it.composed(MESSAGE);
   return it;
 }
@@ -28,7 +31,10 @@ function run(it: Task, facts: readonly TransactionFact[]): void {
 
 describe('a task', () => {
   test('gives nothing before its message is composed, after its lease, or when it is stopped', () => {
-    const composing = new Task(taskOf('t', 25, people(3)), 'ws://a', 'w', 0);
+    const composing = new Task(
+      { send: taskOf('t', 25, people(3)), origin: 'ws://a', worker: 'w', record: NO_RECORD },
+      0,
+    );
     expect(composing.take(0)).toBeUndefined();
     const it = task(3);
     expect(it.take(60_000)).toBeUndefined();
