@@ -37,6 +37,8 @@ export class Disk {
   readonly loans = new Map<string, LoanRecord>();
   totals = { made: 0, returned: 0, lost: 0 };
   instance: InstanceRecord | undefined;
+  /** Told of every batch when it is committed. */
+  onCommitted: (batch: CommittedBatch) => void = () => {};
 
   leases(): Lease[] {
     const out: Lease[] = [];

@@ -19,10 +19,11 @@ import {
 } from '../../../server/dispatch/store.ts';
 import { WORKER_LOST } from '../../../server/store/operations/tables.ts';
 
-type Counted = Exclude<keyof StateCounts, 'total'>;
+export type Counted = Exclude<keyof StateCounts, 'total'>;
 
-interface NaiveRecipient {
-  state: Counted;
+export interface NaiveRecipient {
+  readonly seq: number;
+  readonly state: Counted;
   task: NaiveTask | undefined;
   /** Tried, or maybe tried: goes first when it is pending again. */
   tried: boolean;
@@ -59,7 +60,10 @@ interface NaiveTask extends Claimant {
   readonly reportedSent: Set<number>;
 }
 
-/** One batch, told as plainly as possible: a list of recipients, all of it walked at every step. */
+/** A recipient has changed its state. */
+export type Moved = (seq: number, from: Counted, to: Counted) => void;
+
+/** One batch, told as plainly as possible: a list of recipients, all of it walked at every step but when they are counted. */
 export class NaiveBatch {
   state: State = 'RUNNING';
   finishedAt: number | undefined;
@@ -68,8 +72,23 @@ export class NaiveBatch {
   readonly duplicates: Omit<PossibleDuplicate, 'id'>[] = [];
   readonly suspicions = new Map<number, { deaths: number; among: number; alone: number }>();
 
+  readonly #counts: Record<keyof StateCounts, number>;
+  onMove: Moved = () => {};
+
   constructor(total: number) {
-    this.recipients = Array.from({ length: total }, () => ({
+    this.#counts = {
+      total,
+      pending: total,
+      leased: 0,
+      deferred: 0,
+      sent: 0,
+      failed: 0,
+      unknown: 0,
+      suppressed: 0,
+      cancelled: 0,
+    };
+    this.recipients = Array.from({ length: total }, (_, seq) => ({
+      seq,
       state: 'pending',
       task: undefined,
       tried: false,
@@ -84,25 +103,22 @@ export class NaiveBatch {
   }
 
   get figures(): BatchFigures {
-    const counts = {
-      total: this.recipients.length,
-      pending: 0,
-      leased: 0,
-      deferred: 0,
-      sent: 0,
-      failed: 0,
-      unknown: 0,
-      suppressed: 0,
-      cancelled: 0,
-    };
-    for (const one of this.recipients) counts[one.state]++;
     return {
       state: this.state,
-      counts,
+      counts: { ...this.#counts },
       maybeSent: this.recipients.filter((one) => one.maybeSent).length,
       secondReports: this.recipients.filter((one) => one.acceptedTwice).length,
       ...(this.finishedAt === undefined ? {} : { finishedAt: this.finishedAt }),
     };
+  }
+
+  /** The states counted anew. */
+  recount(): StateCounts {
+    const counts = { ...this.#counts };
+    for (const state of Object.keys(counts) as (keyof StateCounts)[]) counts[state] = 0;
+    counts.total = this.recipients.length;
+    for (const { state } of this.recipients) counts[state]++;
+    return counts;
   }
 
   get suspected() {
@@ -167,7 +183,7 @@ export class NaiveBatch {
     this.tasks.set(task, taken);
     for (const seq of order) {
       const one = this.#at(seq);
-      one.state = 'leased';
+      this.#become(one, 'leased');
       one.task = taken;
       one.dueAt = undefined;
     }
@@ -266,7 +282,7 @@ export class NaiveBatch {
       if (verdict === 'FREE' || (one.state !== 'pending' && one.state !== 'deferred')) continue;
       one.tried = true;
       if (verdict === 'ASIDE') {
-        one.state = 'deferred';
+        this.#become(one, 'deferred');
         one.dueAt = ASIDE_UNTIL;
       } else {
         this.#settle(one, one.maybeSent ? 'unknown' : 'failed');
@@ -289,7 +305,7 @@ export class NaiveBatch {
       one.note = { ...by, reply: WORKER_LOST };
       one.maybeSent = true;
       one.tried = true;
-      if (hold) one.state = 'unknown';
+      if (hold) this.#become(one, 'unknown');
     }
     if (marked.length > 0) this.duplicates.push({ ...by, seqs: rangesOf(marked), task, why });
     const judged = inquest && this.#judge(inquest, left, now, () => true);
@@ -360,7 +376,7 @@ export class NaiveBatch {
     for (const seq of eachSeq(seqs)) {
       const one = this.recipients[seq];
       if (one?.state !== 'failed') continue;
-      one.state = 'deferred';
+      this.#become(one, 'deferred');
       one.dueAt = dueAt;
       if (one.charged) one.attempts--;
       one.charged = false;
@@ -383,9 +399,18 @@ export class NaiveBatch {
   }
 
   #settle(one: NaiveRecipient, state: Counted): void {
-    one.state = state;
+    this.#become(one, state);
     one.task = undefined;
     one.dueAt = undefined;
+  }
+
+  /** The only place that changes a state. */
+  #become(one: NaiveRecipient, state: Counted): void {
+    const from = one.state;
+    this.#counts[from]--;
+    this.#counts[state]++;
+    (one as { state: Counted }).state = state;
+    this.onMove(one.seq, from, state);
   }
 
   #conclude(now: number): void {

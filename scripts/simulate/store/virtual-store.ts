@@ -130,6 +130,7 @@ export class VirtualStore extends SoleOwner implements Store {
       }
       const batch = { record, fingerprint, rows, model };
       this.#disk.batches.set(uuid, batch);
+      this.#disk.onCommitted(batch);
       return recordOf(batch);
     });
   }
@@ -358,7 +359,7 @@ export class VirtualStore extends SoleOwner implements Store {
     return this.#read(() => {
       const batch = this.#disk.batches.get(uuid);
       if (batch === undefined) throw new RangeError(`there is no batch ${uuid}`);
-      return { counts: batch.model.figures.counts, problems: [] };
+      return { counts: batch.model.recount(), problems: [] };
     });
   }
 

@@ -1,0 +1,215 @@
+import type { Chance } from '../engine/chance.ts';
+import { RANK } from '../engine/events.ts';
+import type { FaultKind } from '../scenario.ts';
+import type { RelayMood, VirtualRelay } from './relay.ts';
+import type { ServerNode } from './server-node.ts';
+import type { Town } from './town.ts';
+import type { WorkerNode } from './worker-node.ts';
+
+/** How long something stays broken, ms. */
+const BROKEN_MS = { min: 100, max: 20_000 };
+const MOODS: readonly RelayMood[] = [
+  'refuses',
+  'greets421',
+  'putsOff',
+  'policy',
+  'cutsBefore',
+  'cutsAfter',
+  'silent',
+];
+const HOUR = 3_600_000;
+
+/** What the faults need beyond the town. */
+export interface FaultTools {
+  readonly chance: Chance;
+  /** A fault happens; for the log. */
+  readonly tell: (what: string) => void;
+  /** Shows a used ticket again, if there is one. */
+  readonly replayTicket: () => void;
+}
+
+/** Breaks things, one after the other, at chosen times, and mends each a while later. */
+export class Faults {
+  readonly #town: Town;
+  readonly #tools: FaultTools;
+  #isOver = false;
+  count = 0;
+
+  constructor(town: Town, tools: FaultTools) {
+    this.#town = town;
+    this.#tools = tools;
+  }
+
+  start(): void {
+    if (this.#town.scenario.faults.length > 0) this.#next();
+  }
+
+  /** Everything is mended, and nothing breaks any more. */
+  end(): void {
+    this.#isOver = true;
+    const { network, servers, workers, relays } = this.#town;
+    network.mendAll();
+    for (const relay of relays.values()) relay.mood = 'well';
+    for (const server of servers) {
+      server.isDiskFull = false;
+      server.start();
+    }
+    for (const worker of workers) worker.start(!this.#town.scenario.journal);
+  }
+
+  #next(): void {
+    const { events, scenario } = this.#town;
+    const wait = -Math.log(1 - this.#tools.chance.next()) * scenario.faultEveryMs;
+    events.at(events.now + wait, RANK.line, 'fault', () => {
+      if (this.#isOver) return;
+      this.#strike(this.#tools.chance.pick(scenario.faults));
+      this.#next();
+    });
+  }
+
+  /** Undoes it later, unless all is mended before. */
+  #later(run: () => void, max = BROKEN_MS.max): void {
+    const { events } = this.#town;
+    const wait = this.#tools.chance.spread(BROKEN_MS.min, max);
+    events.at(events.now + wait, RANK.line, 'mend', () => {
+      if (!this.#isOver) run();
+    });
+  }
+
+  #strike(kind: FaultKind): void {
+    this.count++;
+    const { servers, workers, network } = this.#town;
+    const { chance, tell } = this.#tools;
+    const server = chance.pick(servers);
+    const worker = workers.length === 0 ? undefined : chance.pick(workers);
+    switch (kind) {
+      case 'killWorker':
+      case 'vanishWorker':
+      case 'freezeWorker':
+      case 'stopWorker':
+        if (worker !== undefined) this.#strikeWorker(kind, worker);
+        return;
+      case 'killServer':
+      case 'vanishServer':
+      case 'freezeServer':
+      case 'stopServer':
+        this.#strikeServer(kind, server);
+        return;
+      case 'partition':
+        this.#cut(server.host, chance.pick(servers).host, true);
+        return;
+      case 'oneWayCut':
+        this.#cutOneWay(server, worker);
+        return;
+      case 'cutWorker':
+        if (worker !== undefined) {
+          for (const one of servers) this.#cut(worker.host, one.host, true);
+          worker.disturbedAt = this.#town.events.now + BROKEN_MS.max;
+        }
+        return;
+      case 'reset':
+        tell(`reset ${worker?.host} ${server.host}`);
+        if (worker !== undefined) network.reset(worker.host, chance.pick([server, worker.home]).host);
+        network.reset(server.host, chance.pick(servers).host);
+        return;
+      case 'relayMood':
+        this.#strikeRelay(chance.pick([...this.#town.relays.values()]));
+        return;
+      case 'clockJump': {
+        const by = chance.pick([-1, 1]) * chance.spread(SECOND_OR_SO, 2 * HOUR);
+        tell(`clock of ${server.name} ${Math.round(by)} ms`);
+        server.wallAhead += by;
+        return;
+      }
+      case 'diskFull':
+        tell(`disk full ${server.name}`);
+        server.isDiskFull = true;
+        this.#later(() => {
+          server.isDiskFull = false;
+        });
+        return;
+      case 'clientAction':
+        this.#act();
+        return;
+      case 'replayTicket':
+        this.#tools.replayTicket();
+        return;
+      default:
+        kind satisfies never;
+    }
+  }
+
+  #strikeWorker(kind: FaultKind, worker: WorkerNode): void {
+    const { chance, tell } = this.#tools;
+    const { scenario } = this.#town;
+    tell(`${kind} ${worker.name}`);
+    if (kind === 'freezeWorker') {
+      const lease = worker.home.settings.lease;
+      worker.freeze(chance.spread(100, 3 * lease));
+      return;
+    }
+    if (kind === 'killWorker') worker.kill();
+    else if (kind === 'vanishWorker') worker.vanish();
+    else worker.stop();
+    this.#later(() => worker.start(!scenario.journal || chance.hits(0.1)));
+    if (kind === 'stopWorker') this.#later(() => worker.stop());
+  }
+
+  #strikeServer(kind: FaultKind, server: ServerNode): void {
+    const { chance, tell } = this.#tools;
+    tell(`${kind} ${server.name}`);
+    if (kind === 'freezeServer') {
+      server.freeze(chance.spread(100, 30_000));
+      return;
+    }
+    if (kind === 'killServer') server.kill();
+    else if (kind === 'vanishServer') server.vanish();
+    else server.stop();
+    this.#later(() => server.start());
+  }
+
+  #strikeRelay(relay: VirtualRelay): void {
+    relay.mood = this.#tools.chance.pick(MOODS);
+    this.#tools.tell(`${relay.host} ${relay.mood}`);
+    this.#later(() => {
+      relay.mood = 'well';
+    });
+  }
+
+  #cutOneWay(server: ServerNode, worker: WorkerNode | undefined): void {
+    const { chance } = this.#tools;
+    const ends = [
+      server.host,
+      worker === undefined || chance.hits(0.5) ? chance.pick(this.#town.servers).host : worker.host,
+    ];
+    if (chance.hits(0.5)) ends.reverse();
+    this.#cut(ends[0] as string, ends[1] as string, false);
+  }
+
+  #cut(a: string, b: string, bothWays: boolean): void {
+    if (a === b) return;
+    const { network } = this.#town;
+    this.#tools.tell(`cut ${a} ${bothWays ? '<>' : '>'} ${b}`);
+    network.cut(a, b);
+    if (bothWays) network.cut(b, a);
+    this.#later(() => {
+      network.mend(a, b);
+      if (bothWays) network.mend(b, a);
+    });
+  }
+
+  #act(): void {
+    const { chance, tell } = this.#tools;
+    const { servers, client } = this.#town;
+    const server = chance.pick(servers);
+    const batches = [...server.disk.batches.keys()];
+    if (batches.length === 0) return;
+    const BATCH_UUID = chance.pick(batches);
+    const CLIENT = chance.hits(0.06) ? 'CANCEL' : chance.pick(['PAUSE', 'PAUSE', 'RETRY', 'RESUME']);
+    tell(`${CLIENT} at ${server.name}`);
+    client.act(server, { CLIENT, BATCH_UUID });
+    if (CLIENT === 'PAUSE') this.#later(() => client.act(server, { CLIENT: 'RESUME', BATCH_UUID }));
+  }
+}
+
+const SECOND_OR_SO = 1_000;
