@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type ConnectOptions, connect, DEFAULT_PORT, type MutiraoClient } from '../client/index.ts';
+import { collect } from './commands/collect.ts';
 import { CliError } from './errors.ts';
 import { openProfile, type Profile } from './profile/store.ts';
 
 /** The flags that say where the server is. */
 export interface ConnectionFlags {
-  readonly server?: string;
+  readonly server?: string | readonly string[];
   readonly token?: string;
   readonly tokenFile?: string;
   readonly tlsCa?: string;
@@ -16,7 +17,11 @@ export interface ConnectionFlags {
 export function withConnection(command: Command): Command {
   return command
     .optionsGroup('Connection:')
-    .option('--server <url>', `the server (MUTIRAO_SERVER, profile, ws://127.0.0.1:${DEFAULT_PORT})`)
+    .option(
+      '--server <url>',
+      `the server (MUTIRAO_SERVER, profile, ws://127.0.0.1:${DEFAULT_PORT}); repeatable where servers share a store`,
+      collect,
+    )
     .option(
       '--token <token>',
       'token for clients (MUTIRAO_TOKEN, profile); others on this machine can see it here',
@@ -42,7 +47,10 @@ export function connectionOf(
     profile.token;
   const tlsCa = flags.tlsCa ?? variable('MUTIRAO_TLS_CA') ?? profile['tls-ca'];
   return {
-    server: flags.server ?? variable('MUTIRAO_SERVER') ?? profile.server ?? `ws://127.0.0.1:${DEFAULT_PORT}`,
+    server:
+      flags.server ??
+      listed(variable('MUTIRAO_SERVER') ?? profile.server) ??
+      `ws://127.0.0.1:${DEFAULT_PORT}`,
     token: token === '' ? undefined : token,
     tlsCa: tlsCa === undefined ? undefined : fileText(tlsCa, 'certificate'),
   };
@@ -52,6 +60,12 @@ export function connectionOf(
 export async function connectBy(flags: ConnectionFlags, signal?: AbortSignal): Promise<MutiraoClient> {
   const { all } = await openProfile();
   return connect({ ...connectionOf(flags, process.env, all()), signal });
+}
+
+/** Several are written with commas. */
+function listed(written: string | undefined): string | readonly string[] | undefined {
+  const servers = (written ?? '').split(/[\s,]+/).filter((one) => one !== '');
+  return servers.length > 1 ? servers : servers[0];
 }
 
 function fileText(path: string, what: string): string {

@@ -18,7 +18,7 @@ import {
   possibleDuplicateOf,
   recipientOf,
 } from './batch.ts';
-import { ClientClosedError, ConnectionLostError, MutiraoError } from './errors.ts';
+import { CannotConnectError, ClientClosedError, ConnectionLostError, MutiraoError } from './errors.ts';
 import { Link, type LinkOptions, type Question } from './link.ts';
 import { isRepeatable, type RowSource, rowsOf } from './recipients.ts';
 import type { Submission } from './submission.ts';
@@ -35,8 +35,11 @@ const PAGE_RECIPIENTS = 1_000;
 const PAGE_EVENTS = 100;
 
 export interface ConnectOptions {
-  /** `ws://127.0.0.1:8765`, `wss://…`, or `host:port`. */
-  readonly server: string;
+  /**
+   * `ws://127.0.0.1:8765`, `wss://…`, or `host:port`. Several, where servers share a store: the first that can be reached is used,
+   * and when it is gone the next one, in the middle of a watch or a submission too.
+   */
+  readonly server: string | readonly string[];
   readonly token?: string;
   /** Certificates in PEM form to check a `wss://` server against, instead of the system's. */
   readonly tlsCa?: string | Buffer;
@@ -77,20 +80,22 @@ export async function connect(options: ConnectOptions): Promise<MutiraoClient> {
 }
 
 /**
- * A client of one server. Requests share a connection, which is opened again when it breaks; every submission and every
+ * A client of one server, or of several that share a store. Requests share a connection, which is opened again when it breaks; every submission and every
  * watch has a connection of its own, so that they run side by side. Close it in the end: `await using` does.
  */
 export class MutiraoClient implements AsyncDisposable {
-  /** The server's address in full. */
-  readonly address: string;
-  readonly #options: LinkOptions;
+  readonly #addresses: readonly [string, ...string[]];
+  /** Which of them was reached last. */
+  #current = 0;
+  readonly #options: Omit<LinkOptions, 'url'>;
   readonly #closed = new AbortController();
   readonly #links = new Set<Link>();
   #shared: Promise<Link> | undefined;
 
   constructor({ server, token, tlsCa, signal }: ConnectOptions) {
-    this.address = serverUrl(server);
-    this.#options = { url: this.address, token, tlsCa };
+    const [first = '', ...others] = typeof server === 'string' ? [server] : server;
+    this.#addresses = [serverUrl(first), ...others.map(serverUrl)];
+    this.#options = { token, tlsCa };
     if (signal?.aborted === true) this.#closed.abort(signal.reason);
     const closed = this.#closed.signal;
     closed.addEventListener('abort', () => void this.#closeLinks(), { once: true });
@@ -98,6 +103,11 @@ export class MutiraoClient implements AsyncDisposable {
       once: true,
       signal: closed,
     });
+  }
+
+  /** Address in full of the server that it speaks with. */
+  get address(): string {
+    return this.#addresses[this.#current] ?? this.#addresses[0];
   }
 
   /** Connects now instead of with the first request. */
@@ -128,6 +138,8 @@ export class MutiraoClient implements AsyncDisposable {
         if (!(error instanceof MutiraoError) || !error.retry || attempt >= attempts) throw error;
         if (error instanceof ConnectionLostError && error.maybeCommitted) throw error;
         options.onRepeat?.(error);
+        // One that is busy or stops: perhaps another one is not.
+        this.#current = (this.#current + 1) % this.#addresses.length;
       }
       await pause(pauseMs(attempt), signal);
     }
@@ -293,11 +305,30 @@ export class MutiraoClient implements AsyncDisposable {
   }
 
   async #open(signal?: AbortSignal): Promise<Link> {
-    this.#closed.signal.throwIfAborted();
-    const link = await Link.open({ ...this.#options, signal });
+    const link = await this.#openAny(signal);
     for (const other of this.#links) if (other.isLost) this.#links.delete(other);
     this.#links.add(link);
     return link;
+  }
+
+  /** Tries the server that was reached last, and then the others. @throws what the first one said */
+  async #openAny(signal?: AbortSignal): Promise<Link> {
+    const from = this.#current;
+    let firstError: unknown;
+    for (let tried = 0; tried < this.#addresses.length; tried++) {
+      this.#closed.signal.throwIfAborted();
+      const at = (from + tried) % this.#addresses.length;
+      try {
+        const url = this.#addresses[at] as string;
+        const link = await Link.open({ ...this.#options, url, signal });
+        this.#current = at;
+        return link;
+      } catch (error) {
+        if (!(error instanceof CannotConnectError)) throw error;
+        firstError ??= error;
+      }
+    }
+    throw firstError;
   }
 
   #signalWith(signal: AbortSignal | undefined): AbortSignal {

@@ -3,7 +3,8 @@ import { CliError } from '../errors.ts';
 
 /** What a profile can hold, and what for. */
 export const PROFILE_KEYS = {
-  server: 'address of the server, such as ws://127.0.0.1:8765',
+  server:
+    'address of the server, such as ws://127.0.0.1:8765; several, where they share a store, with commas',
   token: 'token that the server asks of clients',
   'tls-ca': 'file with the authority of the certificate of a wss:// server',
   from: 'sender of what is submitted',
@@ -25,7 +26,12 @@ export function profileValue(key: ProfileKey, text: string): string {
   const value = text.trim();
   if (value === '')
     throw new CliError(`${key} is empty`, { hint: `to remove it: mutirao profile unset ${key}` });
-  return key === 'server' ? serverUrl(value) : value;
+  return key === 'server'
+    ? value
+        .split(/[\s,]+/)
+        .map(serverUrl)
+        .join(',')
+    : value;
 }
 
 /** The value as it may be seen: of a token only that there is one. */

@@ -65,7 +65,7 @@ describe('a worker whose server shares its store with another one', () => {
     await moved.alive();
     moved.send(shares('s'));
     const back = await harness.server({ port: home.port });
-    await (await back.visit()).alive();
+    await until('it is home', () => back.visits.some(({ alives }) => alives.length > 0));
     await moved.closed();
   });
 
