@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { WORKER_SETTINGS } from '../../../config/index.ts';
 import { Process } from '../../support/process.ts';
 import type { Link, Part } from '../menu.ts';
 import { RelayLine, type RelayWeather } from '../network/relay-line.ts';
@@ -181,8 +180,7 @@ export class Town {
     const args = [
       ...['--server', urlOf(this.#homes[index] as TcpProxy), '--connections', String(CONNECTIONS)],
       ...['--helo-name', name, '--log-file', this.#path(`${name}.log`)],
-      // A worker that keeps a journal does so here.
-      ...('data' in WORKER_SETTINGS ? ['--data', this.#path(name)] : []),
+      ...['--data', this.#path(name)],
     ];
     return this.#actor(name, 'worker/main.ts', args, async (process) => {
       await process.logged('connected', START_WITHIN_MS);
