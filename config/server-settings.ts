@@ -107,7 +107,7 @@ export const SERVER_SETTINGS = {
   },
   ownerLease: {
     schema: duration(1_000, HOUR),
-    fallback: '5s',
+    fallback: '10s',
     value: 'TIME',
     description:
       'servers that share a --store: how long they wait for a sign of life of this one before they take over its batches',

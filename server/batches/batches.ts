@@ -16,6 +16,9 @@ import {
 import { type Committed, Submission } from './submission.ts';
 import type { Watchers } from './watchers.ts';
 
+/** The newest batches of a store that others use, among which are looked for paused ones. */
+const RESUMED_AT_ONCE = 1_000;
+
 export type BatchAction = 'PAUSE' | 'RESUME' | 'CANCEL' | 'RETRY';
 
 /** What is asked of the server that has a batch. */
@@ -189,11 +192,14 @@ export class Batches {
     return this.#context.store.possibleDuplicates(uuid, after, limit);
   }
 
-  /** Goes on with every paused batch that has not expired. @returns those */
+  /** Goes on with every paused batch that has not expired, also with those of other servers. @returns those */
   async resumeAll(): Promise<readonly BatchRecord[]> {
-    const { book, now } = this.#context;
-    const paused = [...book.all()].filter(
-      ({ figures, record }) => figures.state === 'PAUSED' && !isExpired(record.options, now()),
+    const { book, now, others, store } = this.#context;
+    const here = [...book.all()].map((batch) => batch.current());
+    const stored = others === undefined ? [] : await store.listBatches(RESUMED_AT_ONCE);
+    const elsewhere = stored.filter(({ uuid }) => book.get(uuid) === undefined);
+    const paused = [...here, ...elsewhere].filter(
+      ({ state, options }) => state === 'PAUSED' && !isExpired(options, now()),
     );
     const resumed: BatchRecord[] = [];
     for (const { uuid } of paused) resumed.push((await this.act('RESUME', uuid)).record);

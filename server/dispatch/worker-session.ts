@@ -13,6 +13,12 @@ const REPLACED = 4409;
 /** A report that the store could not take is tried again by the worker; this is how long it is asked to wait, ms. */
 const REPORT_RETRY_MS = 1_000;
 
+/**
+ * Where servers share a store, a worker may hold tasks that its first ALIVE does not list: it does not know yet that this server is
+ * one of those. So long it gets to say so, ms: it is told in the same moment.
+ */
+const LISTED_WITHIN_MS = 2_000;
+
 /** What a session tells of its worker. */
 export interface WorkerEvents {
   arrived(worker: WorkerEntry): void;
@@ -37,6 +43,8 @@ export class WorkerSession {
   readonly #events: WorkerEvents;
   readonly #line: WorkerLine;
   #worker: WorkerEntry | undefined;
+  /** Leases that the worker has not listed since it came. */
+  #unlisted: LeaseEntry[] = [];
 
   constructor(parts: {
     context: DispatchContext;
@@ -70,15 +78,18 @@ export class WorkerSession {
       admission.home === undefined ? 'worker connected' : 'borrowed worker connected',
     );
     this.#events.arrived(worker);
-    this.#dropUnlisted(worker, alive);
+    this.#unlisted = [...worker.leases].flatMap((task) => leases.get(task) ?? []);
+    if (this.#context.tenancy === undefined) this.#dropUnlisted(worker, alive);
     this.#alive(worker, alive);
   }
 
   message(message: WorkerToServer): void {
     const worker = this.#worker;
     if (worker === undefined) return;
-    if ('WORKER' in message) this.#alive(worker, message);
-    else void this.#report(worker, message);
+    if ('WORKER' in message) {
+      if (this.#context.monotonic() - worker.since >= LISTED_WITHIN_MS) this.#dropUnlisted(worker, message);
+      this.#alive(worker, message);
+    } else void this.#report(worker, message);
   }
 
   closed(): void {
@@ -106,13 +117,13 @@ export class WorkerSession {
 
   /** A worker that lists its leases does not have the others: the frames that brought them were lost on the way. */
   #dropUnlisted(worker: WorkerEntry, alive: WorkerAlive): void {
-    if (alive.TASKS === undefined) return;
+    if (this.#unlisted.length === 0 || alive.TASKS === undefined) return;
     const held = new Set(alive.TASKS);
-    for (const task of worker.leases) {
-      const lease = this.#context.leases.get(task);
-      if (lease !== undefined && !held.has(task)) {
-        void this.#clockwork.expire(lease, 0, `lease lost: worker ${worker.uuid} came back without it`, true);
-      }
+    const unlisted = this.#unlisted;
+    this.#unlisted = [];
+    for (const lease of unlisted) {
+      if (held.has(lease.task) || this.#context.leases.get(lease.task) !== lease) continue;
+      void this.#clockwork.expire(lease, 0, `lease lost: worker ${worker.uuid} came back without it`, true);
     }
   }
 

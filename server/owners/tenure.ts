@@ -65,6 +65,7 @@ export class Tenure implements Tenancy {
   readonly #looks: Repeater;
   /** Monotonic ms. */
   #heldSince = 0;
+  #mayAdopt = true;
   #servers: readonly ServerRecord[] = [];
   #unsubscribe: readonly (() => void)[] = [];
 
@@ -100,9 +101,9 @@ export class Tenure implements Tenancy {
     this.#looks.start();
   }
 
-  /** Adopts nothing more; the lease is kept. */
-  close(): Promise<void> {
-    return this.#looks.stop();
+  /** Adopts nothing more; the lease is kept, and what others ask for is done. */
+  close(): void {
+    this.#mayAdopt = false;
   }
 
   /** Leaves what this server has to others. */
@@ -166,7 +167,8 @@ export class Tenure implements Tenancy {
   async #look(): Promise<void> {
     const { store, server, takeover, serve, wake, neighbours, clocks } = this.#options;
     if (!this.isHeld()) return;
-    if (clocks().monotonic - this.#heldSince >= OTHERS_RENEW_WITHIN_MS) await this.#adopt();
+    const isSettled = clocks().monotonic - this.#heldSince >= OTHERS_RENEW_WITHIN_MS;
+    if (isSettled && this.#mayAdopt) await this.#adopt();
     if (await takeover.complete()) wake();
     for (const request of await store.requests(REQUESTS_AT_ONCE)) void serve(request);
     this.#servers = await store.servers();
