@@ -115,6 +115,7 @@ class Worker implements RunningWorker, Traveller {
   readonly #journey: Journey;
   readonly #presence: Presence;
   readonly #runner: TaskRunner;
+  readonly #recovered: number;
   readonly #origins = new Origins();
   #cancelSweeps: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
@@ -136,6 +137,7 @@ class Worker implements RunningWorker, Traveller {
     const smtpTimes: SmtpTimes = { ...DEFAULT_TIMES, ...options.smtpTimes };
     const depth = options.transactionsPerConnection;
     const journal = options.journal ?? NO_JOURNAL;
+    this.#recovered = journal.known.length;
     const session = { times: smtpTimes, heloName: options.heloName, depth, gate: journal };
     this.#journey = new Journey(
       {
@@ -188,6 +190,7 @@ class Worker implements RunningWorker, Traveller {
             this.#journey.reconnect('reports are not answered');
         },
         changed: () => this.#changed(),
+        declined: () => this.#presence.say(),
       },
       options.logger,
       around,
@@ -196,6 +199,11 @@ class Worker implements RunningWorker, Traveller {
 
   start(): void {
     this.#logger.info({ worker: this.uuid, server: this.#journey.url }, 'worker starts');
+    if (this.#recovered > 0)
+      this.#logger.info(
+        { tasks: this.#recovered },
+        'the process before this one left tasks, they are reported',
+      );
     this.#cancelSweeps = every(this.#around, SWEEP_MS, () => this.#runner.sweep());
     this.#journey.start();
   }

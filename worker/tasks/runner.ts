@@ -21,6 +21,8 @@ const NO_JOURNAL_NOW = 'the journal cannot be written';
 export interface Office extends ReportLink {
   /** The number of open slots or what is held has changed. */
   changed(): void;
+  /** No further task is wanted, though slots are known to be open. */
+  declined(): void;
 }
 
 export interface RunnerOptions extends ReportDeskOptions {
@@ -259,9 +261,13 @@ export class TaskRunner {
 
   /** Others send what this worker may not begin. */
   #journalChanged(): void {
-    if (this.#options.journal.isWritable) this.#pumpAll();
-    else this.handBackAll(NO_JOURNAL_NOW);
-    this.#office.changed();
+    if (this.#options.journal.isWritable) {
+      this.#pumpAll();
+      this.#office.changed();
+      return;
+    }
+    this.#office.declined();
+    this.handBackAll(NO_JOURNAL_NOW);
   }
 
   #recover(known: KnownTask): void {
