@@ -209,6 +209,8 @@ describe('a journal whose process ended in the middle of a write', () => {
   /** Two blocks, of which the second is cut. */
   function twoBlocks() {
     const files = new Files();
+    // Something older is in the other file.
+    journalIn(files).record('t0', ORIGIN).begun(0);
     const journal = journalIn(files);
     const task = journal.record('t1', ORIGIN);
     task.begun(0);
