@@ -104,7 +104,7 @@ export function scenarioOf(seed: number): Scenario {
     worker: workerPlan(chance),
     fallbacks: chance.hits(0.15),
     journal: chance.hits(0.6),
-    batches: batchesOf(chance, size, serverCount, faultsUntil),
+    batches: batchesOf(chance, size, serversThatCanSend(servers), faultsUntil),
     delayMs: { min: chance.spread(0.1, 2), max: chance.spread(2, 120) },
     commitMs: { min: chance.spread(0.2, 2), max: chance.spread(2, 100) },
     faults,
@@ -214,14 +214,25 @@ function faultsOf(chance: Chance): FaultKind[] {
   return [...FAULTS];
 }
 
-function batchesOf(chance: Chance, size: Scenario['size'], servers: number, until: number): BatchPlan[] {
+/** Indices of the servers with workers of their own, or for which others can spare some. */
+function serversThatCanSend(servers: readonly ServerPlan[]): number[] {
+  const hasSpare = servers.some(({ workers, settings }) => workers > settings.keepHome);
+  return servers.flatMap(({ workers }, i) => (workers > 0 || hasSpare ? [i] : []));
+}
+
+function batchesOf(
+  chance: Chance,
+  size: Scenario['size'],
+  servers: readonly number[],
+  until: number,
+): BatchPlan[] {
   const count = { small: chance.whole(1, 4), medium: chance.whole(2, 10), large: chance.whole(6, 24) }[size];
   const most = { small: 250, medium: 600, large: 900 }[size];
   // Most of them come to few servers, so that these need the workers of the others.
-  const favourite = chance.whole(0, servers - 1);
+  const favourite = chance.pick(servers);
   return Array.from({ length: count }, (_, i) => ({
     key: `batch-${i}`,
-    server: chance.hits(0.6) ? favourite : chance.whole(0, servers - 1),
+    server: chance.hits(0.6) ? favourite : chance.pick(servers),
     at: chance.hits(0.5) ? chance.between(0, 3_000) : chance.between(0, until * 0.8),
     recipients: Math.round(chance.spread(3, most)),
     onUnknown: chance.hits(0.25) ? 'HOLD' : 'RETRY',

@@ -114,13 +114,13 @@ async function play(town: Town, watch: Watch, faults: Faults, tell: (what: strin
 }
 
 /** What somebody paused goes on, and who was told to stop is started again. */
-function goOn({ servers, workers, client, scenario }: Town): void {
+function goOn({ servers, workers, client }: Town): void {
   for (const server of servers) {
     server.start();
     for (const [uuid, { model }] of server.disk.batches)
       if (model.state === 'PAUSED') client.act(server, { CLIENT: 'RESUME', BATCH_UUID: uuid });
   }
-  for (const worker of workers) worker.start(!scenario.journal);
+  for (const worker of workers) worker.start();
 }
 
 const stamp = (ms: number): string => (ms / 1_000).toFixed(3).padStart(9);

@@ -54,7 +54,10 @@ export class Faults {
       server.isDiskFull = false;
       server.start();
     }
-    for (const worker of workers) worker.start(!this.#town.scenario.journal);
+    for (const worker of workers) {
+      worker.isDiskFull = false;
+      worker.start();
+    }
   }
 
   #next(): void {
@@ -122,11 +125,7 @@ export class Faults {
         return;
       }
       case 'diskFull':
-        tell(`disk full ${server.name}`);
-        server.isDiskFull = true;
-        this.#later(() => {
-          server.isDiskFull = false;
-        });
+        this.#fillDisk(chance.hits(0.7) ? server : (worker ?? server));
         return;
       case 'clientAction':
         this.#act();
@@ -139,9 +138,16 @@ export class Faults {
     }
   }
 
+  #fillDisk(whose: ServerNode | WorkerNode): void {
+    this.#tools.tell(`disk full ${whose.name}`);
+    whose.isDiskFull = true;
+    this.#later(() => {
+      whose.isDiskFull = false;
+    });
+  }
+
   #strikeWorker(kind: FaultKind, worker: WorkerNode): void {
     const { chance, tell } = this.#tools;
-    const { scenario } = this.#town;
     tell(`${kind} ${worker.name}`);
     if (kind === 'freezeWorker') {
       const lease = worker.home.settings.lease;
@@ -151,7 +157,7 @@ export class Faults {
     if (kind === 'killWorker') worker.kill();
     else if (kind === 'vanishWorker') worker.vanish();
     else worker.stop();
-    this.#later(() => worker.start(!scenario.journal || chance.hits(0.1)));
+    this.#later(() => worker.start());
     if (kind === 'stopWorker') this.#later(() => worker.stop());
   }
 

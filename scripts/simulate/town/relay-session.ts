@@ -1,5 +1,6 @@
 import {
   type Envelope,
+  type Gate,
   type RelaySession,
   SessionError,
   type TransactionFact,
@@ -14,6 +15,8 @@ const CUT = 'read ECONNRESET';
 
 interface Transaction {
   readonly messageId: string;
+  /** Of the gate. */
+  readonly ticket: number;
   readonly ended: (fact: TransactionFact | undefined) => void;
   isDotWritten: boolean;
 }
@@ -21,6 +24,8 @@ interface Transaction {
 export interface SessionOptions {
   /** Most transactions under way. */
   readonly depth: number;
+  /** Asked before the end of a mail may reach the relay. */
+  readonly gate: Gate;
   /** A transaction begins. */
   readonly onBegin: (messageId: string, process: Process) => void;
 }
@@ -84,7 +89,8 @@ class VirtualSession implements RelaySession {
   }
 
   send(_envelope: Envelope, bytes: Buffer, ended: Transaction['ended']): void {
-    const transaction: Transaction = { messageId: bytes.toString(), ended, isDotWritten: false };
+    const ticket = this.#options.gate.ticket();
+    const transaction: Transaction = { messageId: bytes.toString(), ticket, ended, isDotWritten: false };
     this.#open.push(transaction);
     this.#options.onBegin(transaction.messageId, this.#process);
     const now = this.#relay.events.now;
@@ -113,6 +119,10 @@ class VirtualSession implements RelaySession {
 
   #writeDot(transaction: Transaction): void {
     if (this.#isOver || !this.#open.includes(transaction)) return;
+    if (!this.#options.gate.admits(transaction.ticket)) {
+      this.#break('the journal cannot be written');
+      return;
+    }
     transaction.isDotWritten = true;
     const { messageId } = transaction;
     const relay = this.#relay;

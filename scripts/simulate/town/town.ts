@@ -100,11 +100,17 @@ export class Town {
             connections: scenario.worker.connections,
             inFlight: scenario.worker.inFlight,
             drainMs: 5_000,
-            openSession: (relay, process, signal) => {
+            journal: scenario.journal,
+            openSession: (relay, { process, gate }, signal) => {
               const target = this.relays.get(relay.HOST);
               if (target === undefined) throw new Error(`no relay ${relay.HOST}`);
               const onBegin = (messageId: string): void => witness.begun(mailOf(messageId), worker, process);
-              return openVirtualSession(target, process, { depth: scenario.worker.depth, onBegin }, signal);
+              return openVirtualSession(
+                target,
+                process,
+                { depth: scenario.worker.depth, gate, onBegin },
+                signal,
+              );
             },
           },
           around,

@@ -1,8 +1,16 @@
+import type { Logger } from '../../../logging/index.ts';
 import type { Relay } from '../../../protocol/index.ts';
-import type { CompileMessage, RelaySession } from '../../../worker/tasks/contract.ts';
+import { Journal } from '../../../worker/journal/journal.ts';
+import {
+  type CompileMessage,
+  type Gate,
+  NO_JOURNAL,
+  type RelaySession,
+} from '../../../worker/tasks/contract.ts';
 import { type RunningWorker, startWorker } from '../../../worker/worker.ts';
 import type { Chance } from '../engine/chance.ts';
 import { Process } from '../engine/process.ts';
+import { MemoryFiles } from '../store/memory-files.ts';
 import { logOf } from './log.ts';
 import type { ServerNode, Surround } from './server-node.ts';
 
@@ -16,7 +24,13 @@ export interface WorkerOptions {
   readonly inFlight: number;
   readonly drainMs: number;
   /** Opens an SMTP session of this worker. */
-  readonly openSession: (relay: Relay, process: Process, signal: AbortSignal) => Promise<RelaySession>;
+  readonly openSession: (
+    relay: Relay,
+    at: { readonly process: Process; readonly gate: Gate },
+    signal: AbortSignal,
+  ) => Promise<RelaySession>;
+  /** It keeps a journal, and so its name when it is started again. */
+  readonly journal: boolean;
 }
 
 /** Every mail is its Message-ID: that is what relays know it by. */
@@ -34,9 +48,14 @@ export class WorkerNode {
   readonly options: WorkerOptions;
   readonly #around: Surround;
   readonly #chance: Chance;
+  readonly #files = new MemoryFiles();
   #runs = 0;
+  /** Starts of its machine. */
+  #boots = 0;
   uuid: string;
-  run: { readonly process: Process; readonly worker: RunningWorker; readonly startedAt: number } | undefined;
+  run:
+    | { readonly process: Process; readonly worker: RunningWorker; readonly journal: Journal | undefined }
+    | undefined;
   /** When it was last killed, stopped or frozen. */
   disturbedAt = Number.NEGATIVE_INFINITY;
 
@@ -54,19 +73,23 @@ export class WorkerNode {
     return this.name;
   }
 
-  /** @param isNew it has forgotten who it was */
-  start(isNew = false): void {
+  start(): void {
     if (this.run !== undefined) return;
     const { events, network, say, isDebugged } = this.#around;
     network.lighten(this.host);
     const process = new Process(this.name, this.host, events, this.#chance.branch(`run ${++this.#runs}`));
-    if (isNew) this.uuid = `${this.options.uuid}-${this.#runs}`;
+    const logger = logOf((...line) => say(this.name, ...line), isDebugged);
+    const journal = this.#openJournal(logger);
+    if (this.options.journal && journal === undefined) return;
+    this.uuid = journal?.worker ?? `${this.options.uuid}-${this.#runs}`;
+    const gate = journal ?? NO_JOURNAL;
     const { home, fallbacks, connections, inFlight, drainMs } = this.options;
     const worker = startWorker({
       uuid: this.uuid,
       servers: [home.url, ...fallbacks],
-      logger: logOf((...line) => say(this.name, ...line), isDebugged),
+      logger,
       compile,
+      journal,
       connections,
       inFlight,
       drainMs,
@@ -78,9 +101,9 @@ export class WorkerNode {
       },
       openSocket: (url, { handshakeTimeout = 10_000 }) =>
         network.connect(process, url, undefined, handshakeTimeout).asWebSocket,
-      openSession: (relay, signal) => this.options.openSession(relay, process, signal),
+      openSession: (relay, signal) => this.options.openSession(relay, { process, gate }, signal),
     });
-    this.run = { process, worker, startedAt: events.now };
+    this.run = { process, worker, journal };
   }
 
   /** kill -9. */
@@ -91,6 +114,7 @@ export class WorkerNode {
 
   /** The machine loses its power. */
   vanish(): void {
+    this.#boots++;
     if (this.#end() !== undefined) this.#around.network.darken(this.host);
   }
 
@@ -100,8 +124,29 @@ export class WorkerNode {
     if (run === undefined) return;
     this.disturbedAt = this.#around.events.now;
     void run.worker.stop().then(() => {
+      run.journal?.close();
       if (this.run === run) this.kill();
     });
+  }
+
+  /** Its disk takes nothing, or does again. */
+  set isDiskFull(isFull: boolean) {
+    this.#files.isFull = isFull;
+  }
+
+  #openJournal(logger: Logger): Journal | undefined {
+    if (!this.options.journal) return undefined;
+    try {
+      return Journal.open({
+        folder: this.name,
+        logger,
+        openFile: this.#files.open,
+        boot: `boot ${this.#boots}`,
+      });
+    } catch {
+      // As the command does: a worker that cannot write is not started.
+      return undefined;
+    }
   }
 
   freeze(ms: number): void {

@@ -22,9 +22,8 @@ export function whatIsLeft({ town, receipts }: Observed): string | undefined {
   }
   for (const { name, run, home } of workers) {
     if (run === undefined) return `${name} does not run`;
-    const { connected, server, tasks } = run.worker.snapshot();
+    const { connected, server } = run.worker.snapshot();
     if (!connected || server !== home.url) return `${name} is not at home but at ${server}`;
-    if (tasks > 0) return `${name} has ${tasks} tasks`;
   }
   return undefined;
 }
