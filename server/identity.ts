@@ -22,6 +22,8 @@ export function loadIdentity(folder: string): Identity {
   writeFileSync(
     temporary,
     `${JSON.stringify({ serverUuid: uuid, createdAt: new Date().toISOString() }, null, 2)}\n`,
+    // on the disk before it gets its name: after a power cut it is there whole, or not at all
+    { flush: true },
   );
   renameSync(temporary, path);
   return { uuid };
