@@ -26,7 +26,7 @@ async function expectStops(clone: TownServer, first: TownServer): Promise<void> 
 }
 
 describe('a server on a copy of a data folder', { timeout: 60_000 }, () => {
-  test('that meets the original stops with an error; the original goes on and says so', async () => {
+  test('case 10: that meets the original stops with an error; the original goes on and says so', async () => {
     const town = await Town.raise();
     await town.sink({ latencyMs: 20 });
     const first = await town.server();
@@ -49,7 +49,7 @@ describe('a server on a copy of a data folder', { timeout: 60_000 }, () => {
     expectExactlyOnce(await town.account(batch));
   });
 
-  test('that comes to a peer of the original is turned away, even if it was told to go on as a copy', async () => {
+  test('case 10: that comes to a peer of the original is turned away, even if it was told to go on as a copy', async () => {
     const town = await Town.raise();
     await town.sink({ latencyMs: 20 });
     const first = await town.server();

@@ -9,7 +9,7 @@ function* rows(doubtful: readonly string[]) {
 }
 
 describe('mails of which nobody knows whether they arrived', { timeout: 120_000 }, () => {
-  test('are held where the batch wants so, listed, and resolved one by one: taken for sent, or sent again', async () => {
+  test('case 13: are held where the batch wants so, listed, and resolved one by one: taken for sent, or sent again', async () => {
     const town = await Town.raise();
     await town.sink();
     const server = await town.server();

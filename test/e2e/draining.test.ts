@@ -44,7 +44,7 @@ async function expectMarked(town: Town, batch: Submitted): Promise<void> {
 const has = ({ logs }: Process, pattern: RegExp): boolean => logs.some(({ msg = '' }) => pattern.test(msg));
 
 describe('a worker told to stop', { timeout: 60_000 }, () => {
-  test('waits for replies longer than a lease, renews it meanwhile, and nothing comes twice', async () => {
+  test('case 7: waits for replies longer than a lease, renews it meanwhile, and nothing comes twice', async () => {
     const { town, worker, batch } = await onTheLine('slow');
     expect(await worker.stop('SIGTERM', 30_000)).toBe(0);
     expect(has(worker, /^worker stops$/)).toBe(true);
@@ -54,14 +54,14 @@ describe('a worker told to stop', { timeout: 60_000 }, () => {
     expectExactlyOnce(await town.account(batch));
   });
 
-  test('waits no longer than --drain, and tells how far each mail got', async () => {
+  test('case 7: waits no longer than --drain, and tells how far each mail got', async () => {
     const { town, worker, batch } = await onTheLine('hang', { worker: ['--drain', '2s'] });
     expect(await timed(worker.stop('SIGTERM', 30_000))).toBeLessThan(2_000 + AT_ONCE_MS);
     expect(has(worker, /^the time to stop is over/)).toBe(true);
     await expectMarked(town, batch);
   });
 
-  test('twice ends at once', async () => {
+  test('case 7: twice ends at once', async () => {
     const { town, worker, batch } = await onTheLine('hang');
     worker.signal('SIGTERM');
     await worker.logged('worker stops');
@@ -72,7 +72,7 @@ describe('a worker told to stop', { timeout: 60_000 }, () => {
 });
 
 describe('a server told to stop', { timeout: 60_000 }, () => {
-  test('waits for replies longer than a lease, and nothing comes twice', async () => {
+  test('case 7: waits for replies longer than a lease, and nothing comes twice', async () => {
     const { town, server, batch } = await onTheLine('slow');
     expect(await server.process.stop('SIGTERM', 30_000)).toBe(0);
     expect(has(server.process, /^stopping, workers finish or hand back; a second signal hurries$/)).toBe(
@@ -85,7 +85,7 @@ describe('a server told to stop', { timeout: 60_000 }, () => {
     expectExactlyOnce(await town.account(batch));
   });
 
-  test('waits no longer than --drain; the leases wait for its return, and nothing is sent again', async () => {
+  test('case 7: waits no longer than --drain; the leases wait for its return, and nothing is sent again', async () => {
     const { town, server, batch } = await onTheLine('slow', { server: ['--drain', '1s'] });
     expect(await timed(server.process.stop('SIGTERM', 30_000))).toBeLessThan(1_000 + AT_ONCE_MS);
     expect(has(server.process, /^server stopped, leases wait for its return$/)).toBe(true);
@@ -95,7 +95,7 @@ describe('a server told to stop', { timeout: 60_000 }, () => {
     expectExactlyOnce(await town.account(batch));
   });
 
-  test('twice ends at once, and goes on where it was', async () => {
+  test('case 7: twice ends at once, and goes on where it was', async () => {
     const { town, server, batch } = await onTheLine('slow');
     server.process.signal('SIGTERM');
     await server.process.logged(/^stopping/);

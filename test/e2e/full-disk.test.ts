@@ -20,7 +20,7 @@ async function readiness(url: string): Promise<Ready> {
 
 /** Needs a file system of its own: root on Linux. */
 describe.skipIf(!CAN_MOUNT)('while the disk of a server is full', { timeout: 120_000 }, () => {
-  test('in the middle of results, nothing is taken or lost; it says so, and goes on by itself when there is room', async () => {
+  test('case 4: in the middle of results, nothing is taken or lost; it says so, and goes on by itself when there is room', async () => {
     const disk = new SmallDisk(48 * 1024);
     const town = await Town.raise();
     await town.sink({ latencyMs: 15 });

@@ -28,7 +28,7 @@ async function workshop(town: Town, server: TownServer, name: string) {
 }
 
 describe('a mail that kills every worker that takes it', { timeout: 180_000 }, () => {
-  test('is set aside, named in the log, the status and the list, and all the others are delivered', async () => {
+  test('case 12: is set aside, named in the log, the status and the list, and all the others are delivered', async () => {
     const town = await Town.raise();
     const sink = await town.sink();
     const server = await town.server({ args: QUICK });

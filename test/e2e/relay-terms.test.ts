@@ -37,7 +37,7 @@ describe('a relay', { timeout: 120_000 }, () => {
     });
   });
 
-  test('that refuses our certificate check or our password is at fault, not the recipients, and status says so', async () => {
+  test('case 17: that refuses our certificate check or our password is at fault, not the recipients, and status says so', async () => {
     const town = await Town.raise();
     const sink = await town.sink({ tls: 'starttls', auth: 'required', users: ['ana:open sesame'] });
     const host = `127.0.0.1:${sink.port}`;

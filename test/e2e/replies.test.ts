@@ -47,7 +47,7 @@ describe('what a relay replies', { timeout: 120_000 }, () => {
     expectExactlyOnce(await town.account(batch));
   });
 
-  test('to one with 421 defers only that one; the others go on over a new session', async () => {
+  test('case 15: to one with 421 defers only that one; the others go on over a new session', async () => {
     const town = await Town.raise();
     const sink = await town.sink();
     const server = await town.server({ args: ['--breaker-threshold', '3'] });
@@ -63,7 +63,7 @@ describe('what a relay replies', { timeout: 120_000 }, () => {
     expect(relay).toMatchObject({ breaker: 'closed', faults: 1 });
   });
 
-  test('nothing after the final dot may mean two copies, marked, or none more where the batch wants to hold', async () => {
+  test('case 13: nothing after the final dot may mean two copies, marked, or none more where the batch wants to hold', async () => {
     const town = await Town.raise();
     await town.sink();
     const server = await town.server();

@@ -27,7 +27,7 @@ async function expectMidBatch({ server, id }: Submitted): Promise<void> {
 }
 
 describe('a worker', { timeout: 120_000 }, () => {
-  test('killed in mid-batch loses nothing, and only what it had in flight may come twice, marked', async () => {
+  test('case 5: killed in mid-batch loses nothing, and only what it had in flight may come twice, marked', async () => {
     const { town, batch, workers } = await inMidBatch();
     await workers[0].kill();
     await expectMidBatch(batch);
@@ -39,7 +39,7 @@ describe('a worker', { timeout: 120_000 }, () => {
     expect(maybeSent).toBeGreaterThanOrEqual(accounting.explainedDuplicates);
   });
 
-  test('told to stop in mid-batch finishes what it holds: nothing is lost or comes twice', async () => {
+  test('case 7: told to stop in mid-batch finishes what it holds: nothing is lost or comes twice', async () => {
     const { town, batch, workers, server } = await inMidBatch();
     expect(await workers[0].stop('SIGTERM')).toBe(0);
     await expectMidBatch(batch);
@@ -51,7 +51,7 @@ describe('a worker', { timeout: 120_000 }, () => {
 });
 
 describe('a server', { timeout: 120_000 }, () => {
-  test('killed in mid-batch and started again gets its workers back, loses nothing, and repeats nothing it had acknowledged', async () => {
+  test('case 6: killed in mid-batch and started again gets its workers back, loses nothing, and repeats nothing it had acknowledged', async () => {
     const { town, batch, server } = await inMidBatch();
     await server.process.kill();
     const before = storedSent(server.data, batch.id);
@@ -65,7 +65,7 @@ describe('a server', { timeout: 120_000 }, () => {
     expect([...before].filter((seq) => copies.get(town.messageId(batch, seq)) !== 1)).toEqual([]);
   });
 
-  test('killed together with a worker gives what that one held to the other, marked as far as it may have been sent', async () => {
+  test('cases 5 and 6: killed together with a worker gives what that one held to the other, marked as far as it may have been sent', async () => {
     const { town, batch, server, workers } = await inMidBatch();
     await Promise.all([server.process.kill(), workers[0].kill()]);
     const before = storedSent(server.data, batch.id);
@@ -78,7 +78,7 @@ describe('a server', { timeout: 120_000 }, () => {
     expect([...before].filter((seq) => copies.get(town.messageId(batch, seq)) !== 1)).toEqual([]);
   });
 
-  test('told to stop in mid-batch lets its workers finish: nothing is lost or comes twice', async () => {
+  test('case 7: told to stop in mid-batch lets its workers finish: nothing is lost or comes twice', async () => {
     const { town, batch, server } = await inMidBatch();
     expect(await server.process.stop('SIGTERM')).toBe(0);
     await server.process.logged('server stopped, everything settled');

@@ -42,7 +42,7 @@ class SetServer extends TestServer {
   }
 }
 
-test('setting the wall clock an hour forward fires no retry and ends no lease', async () => {
+test('case 11: setting the wall clock an hour forward fires no retry and ends no lease', async () => {
   const server = await SetServer.with({ retryBase: '20m' });
   const client = await TestClient.of(server);
   const batch = await client.submit(6);
@@ -69,7 +69,7 @@ test('setting the wall clock an hour forward fires no retry and ends no lease', 
   expect(other).not.toBe(batch);
 });
 
-test('setting the wall clock an hour back delays no retry, no end of a lease and no expiry', async () => {
+test('case 11: setting the wall clock an hour back delays no retry, no end of a lease and no expiry', async () => {
   const server = await SetServer.with({ retryBase: '3s', lease: 3_000 });
   const client = await TestClient.of(server);
   const batch = await client.submit(2);

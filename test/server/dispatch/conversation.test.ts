@@ -284,7 +284,7 @@ describe('a lease', () => {
     });
   });
 
-  it('that expired: a late OK is kept as a fact, and the mail is not sent again', async () => {
+  it('case 22: that expired: a late OK is kept as a fact, and the mail is not sent again', async () => {
     const { server, client } = await open({ lease: QUICK_LEASE });
     const uuid = await client.submit(4);
     const late = await ScriptedWorker.full(server, 'late');
@@ -309,7 +309,7 @@ describe('a lease', () => {
     expect(await client.batch(uuid)).toMatchObject({ STATE: 'FINISHED', COUNTS: { SENT: 4 } });
   });
 
-  it('that expired: a late NOK is ignored', async () => {
+  it('case 22: that expired: a late NOK is ignored', async () => {
     const { server, client } = await open({ lease: QUICK_LEASE });
     const uuid = await client.submit(4);
     const late = await ScriptedWorker.full(server, 'late');
@@ -319,7 +319,7 @@ describe('a lease', () => {
     expect((await client.batch(uuid)).COUNTS).toMatchObject({ PENDING: 4, FAILED: 0 });
   });
 
-  it('that expired: two workers that both got it through are counted as a second report', async () => {
+  it('case 22: that expired: two workers that both got it through are counted as a second report', async () => {
     const { server, client } = await open({ lease: QUICK_LEASE });
     const uuid = await client.submit(2);
     const late = await ScriptedWorker.full(server, 'late');

@@ -61,7 +61,7 @@ async function expectPaused(server: TestServer, uuid: string, why: RegExp): Prom
 const runs = async (server: TestServer, uuid: string): Promise<boolean> =>
   (await (await TestClient.of(server)).batch(uuid)).STATE === 'RUNNING';
 
-test('a copied data folder starts with its batches paused, and says what to do', async () => {
+test('case 10: a copied data folder starts with its batches paused, and says what to do', async () => {
   const { server, uuid } = await stopped();
   const copy = join(await temporaryFolder(), 'copy');
   cpSync(server.data, copy, { recursive: true });
@@ -102,7 +102,7 @@ test('a data folder that was moved is no copy', async () => {
   }
 });
 
-test('a store that was put back over a later one in place is noticed', async () => {
+test('case 10: a store that was put back over a later one in place is noticed', async () => {
   const { server, uuid } = await stopped();
   const backup = join(await temporaryFolder(), 'backup.db');
   const file = join(server.data, 'mutirao.db');
@@ -127,7 +127,7 @@ test('a store on another machine is a copy', async () => {
   expect(await runs(server, uuid)).toBe(false);
 });
 
-test('a store that slept for more than a day starts paused; with --stale-after 0 it may sleep as it likes', async () => {
+test('case 10: a store that slept for more than a day starts paused; with --stale-after 0 it may sleep as it likes', async () => {
   const { server, uuid } = await stopped();
   const later = { ...systemSource, wall: () => Date.now() + 2 * DAY };
   const start = (settings: object) =>

@@ -39,7 +39,7 @@ describe('the SQLite file', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('is durable: write-ahead log, every commit flushed', async () => {
+  it('case 3: is durable: write-ahead log, every commit flushed', async () => {
     const store = await started();
     expect(pragma(store, 'journal_mode')).toBe('wal');
     expect(pragma(store, 'synchronous')).toBe(2);
