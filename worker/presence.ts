@@ -82,10 +82,11 @@ export class Presence {
     this.lost();
   }
 
-  /** A task came: the server counts one slot less, and there is one more lease to renew. */
-  tookTask(): void {
+  /** A task came: the server counts one slot less, and there is one more lease to renew; at once where it may be over. */
+  tookTask(doesLeaseLast: boolean): void {
     this.#knownSlots--;
-    this.#schedule(this.#company.status().renewEveryMs);
+    if (!doesLeaseLast) this.say();
+    else this.#schedule(this.#company.status().renewEveryMs);
   }
 
   /** Something was taken up or finished. */

@@ -257,8 +257,7 @@ class Worker implements RunningWorker, Traveller {
     }
     switch (message.TASK) {
       case 'SEND':
-        this.#runner.accept(origin, message);
-        this.#presence.tookTask();
+        this.#presence.tookTask(this.#runner.accept(origin, message, this.#journey.provenAt));
         // It crossed the word that nothing is wanted any more.
         if (!this.#isWelcoming) this.#runner.handBack(origin, [message.TASK_UUID], 'the worker leaves');
         return;

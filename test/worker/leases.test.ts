@@ -66,6 +66,35 @@ describe('leases', () => {
     expect(visit.alives.filter((alive) => alive.TASKS?.includes('t1')).length).toBeGreaterThan(2);
   });
 
+  test('a task that may have been on its way for longer than its lease is not begun before it is renewed', async () => {
+    const answers: boolean[] = [true, false];
+    const server = await harness.server({
+      react: (visit, { WORKER, TASKS }) => {
+        if (WORKER !== 'ALIVE' || TASKS === undefined || TASKS.length === 0) return;
+        const isRenewed = answers[TASKS.includes('t1') ? 0 : 1] === true;
+        visit.send({
+          TASK: 'LEASES',
+          RENEWED: isRenewed ? TASKS : [],
+          LOST: isRenewed ? [] : TASKS,
+          LEASE_S: 60,
+        });
+      },
+    });
+    const sink = await harness.sink();
+    harness.worker([server.url], { times: { pingEveryMs: 60_000 } });
+    const visit = await server.visit();
+    await visit.alive();
+    const leaseS = 0.05;
+    await new Promise((resolve) => setTimeout(resolve, 2 * leaseS * 1000));
+    visit.send(taskOf('t1', sink.port, people(3), { LEASE_S: leaseS }));
+    await visit.done('t1');
+    expect(sorted(visit.sent)).toEqual([0, 1, 2]);
+    visit.send(taskOf('t2', sink.port, people(3, 'other'), { LEASE_S: leaseS }));
+    await visit.done('t2');
+    expect(sorted(visit.returned)).toEqual([0, 1, 2]);
+    expect(sink.report().messages).toBe(3);
+  });
+
   test('past its lease nothing more is started, and the rest is handed back', async () => {
     const server = await harness.server();
     const sink = await harness.sink({ latencyMs: 10 });

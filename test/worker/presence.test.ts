@@ -26,7 +26,7 @@ class Stage {
   take(task: string): void {
     this.leases.push(task);
     this.openSlots--;
-    this.presence.tookTask();
+    this.presence.tookTask(true);
     this.presence.changed();
   }
 }

@@ -58,6 +58,8 @@ export class Journal implements WorkJournal {
   #open: number;
   #nextNumber: number;
   #isScheduled = false;
+  /** Wait for the write at the end of this turn. */
+  #waiting: (() => void)[] = [];
   #isEnding = false;
   #isClosed = false;
   #changed: () => void = () => {};
@@ -124,6 +126,15 @@ export class Journal implements WorkJournal {
     return ticket < this.#blocks || this.flush();
   }
 
+  afterWrite(callback: () => void): void {
+    if (this.#isClosed) {
+      callback();
+      return;
+    }
+    this.#waiting.push(callback);
+    this.#schedule();
+  }
+
   /** Writes what is collected. @returns whether nothing is left to be written */
   flush(): boolean {
     if (this.#writer.isEmpty) return true;
@@ -161,13 +172,7 @@ export class Journal implements WorkJournal {
 
   /** For the entries: the writer, for one record. It is written in this turn. */
   collect(): RecordWriter {
-    if (!this.#isScheduled && !this.#isClosed) {
-      this.#isScheduled = true;
-      setImmediate(() => {
-        this.#isScheduled = false;
-        this.flush();
-      });
-    }
+    this.#schedule();
     return this.#writer;
   }
 
@@ -180,6 +185,18 @@ export class Journal implements WorkJournal {
   /** For the entries: nothing of a task is open any more. */
   ended(): void {
     this.#open--;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isClosed) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.flush();
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const callback of waiting) callback();
+    });
   }
 
   #write(): void {

@@ -145,6 +145,11 @@ export class Journey {
     return this.#link?.isOpen === true;
   }
 
+  /** What comes from the server now was sent after this moment, ms. */
+  get provenAt(): number {
+    return this.#link?.provenAt ?? this.#around.now();
+  }
+
   /** Whether new tasks are welcome: not on the way out. */
   get isStaying(): boolean {
     return this.#state === 'home' || this.#state === 'away';

@@ -14,6 +14,8 @@ import { Liveness, type LivenessTimes } from './liveness.ts';
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 /** Fragments of one frame: a task of MAX_TASK_FRAME_BYTES in pieces of 16 KiB. */
 const MAX_FRAGMENTS = 4_096;
+/** Pings whose time is remembered until they are answered: a line on which more are open is as good as dead. */
+const MAX_PINGS_REMEMBERED = 16;
 /** Time that an orderly close may take before the line is cut, ms. */
 const CLOSE_WITHIN_MS = 1_000;
 
@@ -67,6 +69,9 @@ export class ServerLink {
   readonly #time: Pick<Surroundings, 'now' | 'setTimer'>;
   readonly #options: LinkOptions;
   #liveness: Liveness | undefined;
+  #provenAt: number;
+  /** When the pings were sent that are not answered, oldest first. */
+  readonly #pingedAt: number[] = [];
   #cancelClose: (() => void) | undefined;
   #ended = false;
   #wasOpen = false;
@@ -84,6 +89,7 @@ export class ServerLink {
     this.#events = events;
     this.#logger = logger;
     this.#time = time;
+    this.#provenAt = time.now();
     const settings: ClientOptions = {
       perMessageDeflate: false,
       maxPayload: MAX_TASK_FRAME_BYTES,
@@ -101,6 +107,14 @@ export class ServerLink {
   /** Whether messages can be sent now. */
   get isOpen(): boolean {
     return !this.#ended && this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /**
+   * What comes now was sent by the server after this moment: it had answered a ping of then, and the line keeps the order. By the
+   * worker's monotonic clock, ms.
+   */
+  get provenAt(): number {
+    return this.#provenAt;
   }
 
   /** False: the line is not open, or was just cut because the server does not read. */
@@ -136,7 +150,9 @@ export class ServerLink {
       this.#liveness = new Liveness(
         {
           ping: () => {
-            if (this.isOpen) socket.ping();
+            if (!this.isOpen) return;
+            if (this.#pingedAt.length < MAX_PINGS_REMEMBERED) this.#pingedAt.push(this.#time.now());
+            socket.ping();
           },
           dead: (silentMs) => this.cut(`silent for ${Math.round(silentMs / 1000)} s`),
         },
@@ -145,7 +161,10 @@ export class ServerLink {
       );
       this.#events.open();
     });
-    socket.on('pong', () => this.#liveness?.heard());
+    socket.on('pong', () => {
+      this.#provenAt = this.#pingedAt.shift() ?? this.#provenAt;
+      this.#liveness?.heard();
+    });
     socket.on('ping', () => this.#liveness?.heard());
     socket.on('message', (data, isBinary) => {
       this.#liveness?.heard();

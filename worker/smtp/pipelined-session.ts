@@ -42,10 +42,21 @@ interface Entering {
   written: number;
 }
 
+/** A transaction with BDAT of which nothing is handed to the connection yet. */
+interface Waiting {
+  readonly transaction: Transaction;
+  readonly ticket: number;
+  readonly needsReset: boolean;
+  readonly commands: string;
+  readonly encoding: 'latin1' | 'utf8';
+  readonly message: Buffer;
+}
+
 /**
  * A session that uses PIPELINING (RFC 2920): MAIL, RCPT and DATA go out in one write, and the envelope of the next message right behind
  * the final dot of the one before: one round trip per mail. Where the relay also offers CHUNKING (RFC 3030), whole mails go out in one write
- * (MAIL, RCPT, BDAT LAST and the message), and as many as `depth` are in flight.
+ * (MAIL, RCPT, BDAT LAST and the message), and as many as `depth` are in flight. Those begun in one turn of the event loop wait for its end, when all
+ * of them are written down in the journal at once; if they cannot be, they are not sent, and the others are not disturbed.
  *
  * - room: a transaction can be begun. Not while another is between its DATA and its final dot; with BDAT also not while `depth` are open,
  *   or while the connection has not taken what was written.
@@ -55,7 +66,7 @@ interface Entering {
  *
  * RSET comes before a MAIL when the transaction before it was left open by a refusal, or still may be: it costs no round trip.
  *
- * Without a fact, to be sent over another session, end: transactions of whose envelope nothing was answered, as the message was not
+ * Without a fact, to be sent over another session, end: transactions that still waited to be written; those of whose envelope nothing was answered, as the message was not
  * written; and those behind a 421, or a refused RSET, with which the relay closed, as it has not looked at them.
  */
 export class PipelinedSession implements RelaySession {
@@ -75,6 +86,8 @@ export class PipelinedSession implements RelaySession {
   /** Over, and not told yet. */
   readonly #ended: Transaction[] = [];
   #entering: Entering | undefined;
+  /** The last ones of `#open`. */
+  #waiting: Waiting[] = [];
   #needsReset = false;
   /** What the relay said last was a 421, or it refused RSET, as Exim does after many refusals. */
   #wasDismissed = false;
@@ -124,10 +137,6 @@ export class PipelinedSession implements RelaySession {
     }
     const isChunked = this.#depth > 1 && message.length <= PIECE_BYTES;
     const ticket = this.#gate.ticket();
-    if (isChunked && !this.#gate.admits(ticket)) {
-      ended(undefined);
-      return;
-    }
     // A refusal of one that was sent with BDAT may be on its way, and leave it open (RFC 3030 §2).
     const needsReset = this.#needsReset || this.#open.at(-1)?.isChunked === true;
     this.#needsReset = false;
@@ -137,8 +146,9 @@ export class PipelinedSession implements RelaySession {
     const { text, encoding } = envelopeCommands(envelope, message, this.#offers, needsReset);
     if (isChunked) {
       // The whole message is the last chunk (RFC 3030 §2), which is taken as it is: nothing is stuffed.
-      this.#outbox.text(`${text}BDAT ${message.length} LAST\r\n`, encoding);
-      this.#outbox.bytes(message);
+      const commands = `${text}BDAT ${message.length} LAST\r\n`;
+      this.#waiting.push({ transaction, ticket, needsReset, commands, encoding, message });
+      if (this.#waiting.length === 1) this.#gate.afterWrite(this.#writeWaiting);
     } else {
       this.#entering = { transaction, ticket, bytes: message, written: 0 };
       this.#outbox.text(`${text}DATA\r\n`, encoding);
@@ -181,13 +191,34 @@ export class PipelinedSession implements RelaySession {
     const transaction = this.#open[0];
     this.#wasDismissed = reply.code === 421 || (transaction?.step === 'rset' && reply.code >= 400);
     if (this.#wasDismissed) this.#leave();
-    if (transaction === undefined) {
+    if (transaction === undefined || transaction === this.#waiting[0]?.transaction) {
       this.#finish(`the relay said, out of turn: ${reply.text()}`);
       return;
     }
     const consequence = transaction.heard(reply);
     if (consequence === 'over' || consequence === 'astray') this.#shift(transaction);
     if (consequence === 'astray') this.#finish(`the relay is out of step: ${reply.text()}`);
+  };
+
+  readonly #writeWaiting = (): void => {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const [first] = waiting;
+    if (first === undefined || this.#isOver) return;
+    if (waiting.every(({ ticket }) => this.#gate.admits(ticket))) {
+      this.#outbox.hold();
+      for (const { commands, encoding, message } of waiting) {
+        this.#outbox.text(commands, encoding);
+        this.#outbox.bytes(message);
+      }
+      this.#outbox.release();
+      return;
+    }
+    this.#ended.push(...this.#open.splice(-waiting.length));
+    if (first.needsReset) this.#needsReset = true;
+    this.#patience.waitsFor(this.#open[0], performance.now());
+    if (this.#leaveBy !== undefined && this.#open.length === 0) this.#finish('the session was closed');
+    else this.#tell();
   };
 
   /** The oldest transaction has its fact. */
@@ -272,11 +303,14 @@ export class PipelinedSession implements RelaySession {
     let why: { error?: string; reply?: string } = this.#reader.isPartial
       ? { reply: this.#reader.partial }
       : { error: reason };
+    const unwritten = this.#open.splice(this.#open.length - this.#waiting.length);
+    this.#waiting = [];
     for (const transaction of this.#open.splice(0)) {
       transaction.lost(why, isUnreached);
       this.#ended.push(transaction);
       why = { error: reason };
     }
+    this.#ended.push(...unwritten);
     this.#socket.destroy();
     this.#tell();
   }

@@ -96,6 +96,11 @@ export interface Gate {
   ticket(): number;
   /** Whether it is written down that the mail was begun. False: it cannot be, and the mail must not be sent. */
   admits(ticket: number): boolean;
+  /**
+   * Calls once when all that is begun by now is written down, or could not be, which `admits` tells: at the end of this turn of the event loop, or
+   * at once where there is nothing to wait for. So mails that are begun together are written down together.
+   */
+  afterWrite(callback: () => void): void;
 }
 
 /** Where the worker writes down what it has begun and how it ended. */
@@ -120,5 +125,6 @@ export const NO_JOURNAL: WorkJournal = {
   record: () => NO_RECORD,
   ticket: () => 0,
   admits: () => true,
+  afterWrite: (callback) => callback(),
   sweep: nothing,
 };

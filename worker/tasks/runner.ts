@@ -72,12 +72,15 @@ export class TaskRunner {
     options.journal.watch(() => this.#journalChanged());
   }
 
-  /** Takes a task from the server at `origin`. The same task again is the same task. */
-  accept(origin: string, send: TaskSend): void {
-    if (this.#book.get(send.TASK_UUID) !== undefined) return;
+  /**
+   * Takes a task from the server at `origin`, which gave it not before `givenAt`: a task may have been on its way for long, and its lease
+   * runs from there. The same task again is the same task. @returns whether its lease lasts; otherwise it wants to be renewed first
+   */
+  accept(origin: string, send: TaskSend, givenAt: number): boolean {
+    if (this.#book.get(send.TASK_UUID) !== undefined) return true;
     const { worker, journal } = this.#options;
     const record = journal.record(send.TASK_UUID, origin);
-    const task = new Task({ send, origin, worker, record }, this.#around.now());
+    const task = new Task({ send, origin, worker, record, givenAt }, this.#around.now());
     this.#book.add(task);
     this.#logger.debug(
       { task: task.id, batch: send.BATCH_UUID, relay: task.relay.NAME, recipients: task.size },
@@ -95,6 +98,7 @@ export class TaskRunner {
     );
     if (!journal.isWritable) this.#stop(task, NO_JOURNAL_NOW);
     this.#office.changed();
+    return task.lease.allows(this.#around.now());
   }
 
   /** Tasks it could take from that server now. */

@@ -14,6 +14,8 @@ export interface TaskStart {
   readonly origin: string;
   readonly worker: string;
   readonly record: TaskRecord;
+  /** The server gave it not before this moment; absent: now. */
+  readonly givenAt?: number;
   /** Of the process before this one, and how that ended: there is nothing to send, only to tell. */
   readonly recovered?: 'suddenly' | 'orderly';
 }
@@ -49,14 +51,14 @@ export class Task {
   #sent = 0;
   #closing = false;
 
-  constructor({ send, origin, worker, record, recovered }: TaskStart, now: number) {
+  constructor({ send, origin, worker, record, givenAt, recovered }: TaskStart, now: number) {
     this.id = send.TASK_UUID;
     this.origin = origin;
     this.relay = send.RELAY;
     this.relayKey = relayKeyOf(send.RELAY);
     this.size = send.RECIPIENTS.length;
     this.startedAt = now;
-    this.lease = new Lease(now, send.LEASE_S * 1000);
+    this.lease = new Lease(givenAt ?? now, send.LEASE_S * 1000);
     this.reports = new TaskReports(send.TASK_UUID, worker, recovered === 'suddenly');
     this.record = record;
     this.isRecovered = recovered !== undefined;
