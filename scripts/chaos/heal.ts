@@ -20,7 +20,10 @@ export interface Healing {
 }
 
 export interface Patients {
+  /** One for each server, which may ask others where they share a store. */
   readonly clients: readonly MutiraoClient[];
+  /** One for each server, and no other. */
+  readonly observers: readonly MutiraoClient[];
   readonly submittings: readonly Submitting[];
   /** How many workers belong to each server. */
   readonly workersOf: (server: number) => number;
@@ -53,10 +56,11 @@ export async function untilHealed(patients: Patients): Promise<Healing> {
 
 async function examine({
   clients,
+  observers,
   submittings,
   workersOf,
 }: Patients): Promise<Pick<Healing, 'problems' | 'loans'>> {
-  const states = await Promise.all(clients.map((client) => within(observe(client))));
+  const states = await Promise.all(observers.map((observer) => within(observe(observer))));
   const problems = [
     ...states.flatMap((state, server) => aboutServer(state, server, workersOf(server))),
     ...(await Promise.all(submittings.map((submitting) => aboutBatch(submitting, clients)))).flat(),

@@ -38,7 +38,10 @@ export class Run {
   readonly #ended = new AbortController();
   readonly #problems: string[] = [];
   #town: Town | undefined;
+  /** By the server that they prefer. */
   #clients: readonly MutiraoClient[] = [];
+  /** One for each server, and no other. */
+  #observers: readonly MutiraoClient[] = [];
   #submittings: readonly Submitting[] = [];
   #faults = 0;
   #lately: string[] = [];
@@ -61,7 +64,15 @@ export class Run {
     this.#ended.signal.throwIfAborted();
     await town.start();
     this.#ended.signal.throwIfAborted();
-    this.#clients = town.clientUrls.map((server) => new MutiraoClient({ server }));
+    const urls = town.clientUrls;
+    this.#observers = urls.map((server) => new MutiraoClient({ server }));
+    // Where servers share a store, a client may go on at any.
+    this.#clients =
+      database.victim === undefined
+        ? this.#observers
+        : urls.map(
+            (_, first) => new MutiraoClient({ server: [...urls.slice(first), ...urls.slice(0, first)] }),
+          );
     this.#startedAt = performance.now();
     this.#moments = setInterval(() => this.#look(), MOMENT_MS);
     const submitting = this.#submitAll();
@@ -71,6 +82,7 @@ export class Run {
     this.#view.line(`No more faults after ${seconds} s; waiting until all is well …`);
     const healing = await untilHealed({
       clients: this.#clients,
+      observers: this.#observers,
       submittings: this.#submittings,
       workersOf: (server) => town.workersOf(server),
       withinMs: HEAL_WITHIN_MS,
@@ -84,7 +96,7 @@ export class Run {
     this.#view.end();
     this.#ended.abort();
     await submitting;
-    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.#disconnect();
     this.#problems.push(...(await town.stop()));
     const verdict = await this.#judge(town, database);
     await database.stop();
@@ -95,8 +107,12 @@ export class Run {
   async kill(): Promise<void> {
     clearInterval(this.#moments);
     this.#ended.abort();
-    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.#disconnect();
     await this.#town?.kill();
+  }
+
+  async #disconnect(): Promise<void> {
+    await Promise.all([...this.#clients, ...this.#observers].map((client) => client.close()));
   }
 
   #sinceStart(): number {
