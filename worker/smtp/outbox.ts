@@ -51,6 +51,17 @@ export class Outbox {
     this.#socket.uncork();
   }
 
+  /** What `write` hands over goes out together, also with what is held already. */
+  together(write: () => void): void {
+    if (this.#isHeld) {
+      write();
+      return;
+    }
+    this.hold();
+    write();
+    this.release();
+  }
+
   #add(piece: Piece): void {
     this.#pieces.push(piece);
     if (!this.#isHeld) this.#flush();

@@ -42,14 +42,15 @@ interface Entering {
   written: number;
 }
 
-/** A transaction with BDAT of which nothing is handed to the connection yet. */
+/** A transaction of which nothing is handed to the connection yet. */
 interface Waiting {
   readonly transaction: Transaction;
   readonly ticket: number;
   readonly needsReset: boolean;
   readonly commands: string;
   readonly encoding: 'latin1' | 'utf8';
-  readonly message: Buffer;
+  /** Absent: with DATA. */
+  readonly message?: Buffer;
 }
 
 /**
@@ -149,10 +150,13 @@ export class PipelinedSession implements RelaySession {
       const commands = `${text}BDAT ${message.length} LAST\r\n`;
       this.#waiting.push({ transaction, ticket, needsReset, commands, encoding, message });
       if (this.#waiting.length === 1) this.#gate.afterWrite(this.#writeWaiting);
-    } else {
-      this.#entering = { transaction, ticket, bytes: message, written: 0 };
-      this.#outbox.text(`${text}DATA\r\n`, encoding);
+      return;
     }
+    const commands = `${text}DATA\r\n`;
+    this.#entering = { transaction, ticket, bytes: message, written: 0 };
+    // Not before those that were begun before it.
+    if (this.#waiting.length > 0) this.#waiting.push({ transaction, ticket, needsReset, commands, encoding });
+    else this.#outbox.text(commands, encoding);
   }
 
   async close(): Promise<void> {
@@ -206,15 +210,16 @@ export class PipelinedSession implements RelaySession {
     const [first] = waiting;
     if (first === undefined || this.#isOver) return;
     if (waiting.every(({ ticket }) => this.#gate.admits(ticket))) {
-      this.#outbox.hold();
-      for (const { commands, encoding, message } of waiting) {
-        this.#outbox.text(commands, encoding);
-        this.#outbox.bytes(message);
-      }
-      this.#outbox.release();
+      this.#outbox.together(() => {
+        for (const { commands, encoding, message } of waiting) {
+          this.#outbox.text(commands, encoding);
+          if (message !== undefined) this.#outbox.bytes(message);
+        }
+      });
       return;
     }
     this.#ended.push(...this.#open.splice(-waiting.length));
+    this.#entering = undefined;
     if (first.needsReset) this.#needsReset = true;
     this.#patience.waitsFor(this.#open[0], performance.now());
     if (this.#leaveBy !== undefined && this.#open.length === 0) this.#finish('the session was closed');
