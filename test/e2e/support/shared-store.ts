@@ -2,7 +2,7 @@ import { expect, onTestFinished } from 'vitest';
 import { openPostgresStore } from '../../../server/store/index.ts';
 import { testDatabase } from '../../support/postgres.ts';
 import { type Submitted, Town } from './town.ts';
-import type { ServerOptions, TownServer } from './town-server.ts';
+import type { ServerAccount, ServerOptions, TownServer } from './town-server.ts';
 
 /** How long the servers of these tests wait for each other, the shortest that can be chosen. */
 export const OWNER_LEASE_MS = 1_000;
@@ -43,17 +43,16 @@ export class SharedTown {
     return server;
   }
 
-  /** So many, each of which knows that the others live. */
-  async threeServers(count = 3): Promise<[TownServer, TownServer, TownServer]> {
-    const servers: TownServer[] = [];
-    for (let i = 0; i < count; i++) servers.push(await this.server());
+  /** Three servers, each of which knows that the others live. */
+  async threeServers(): Promise<[TownServer, TownServer, TownServer]> {
+    const servers = await Promise.all([this.server(), this.server(), this.server()]);
     for (const server of servers) {
-      await server.until('it knows the others', (account) => {
-        const { owner } = account as unknown as { owner?: OwnerAccount };
-        return owner?.servers.filter(({ live }) => live).length === count;
-      });
+      await server.until(
+        'it knows the others',
+        (account) => ownerOf(account).servers.filter(({ live }) => live).length === servers.length,
+      );
     }
-    return servers as [TownServer, TownServer, TownServer];
+    return servers;
   }
 
   /** The same batch, asked at another server. */
@@ -71,8 +70,9 @@ export class SharedTown {
   }
 }
 
-export async function ownerOf(server: TownServer): Promise<OwnerAccount> {
-  return ((await server.account()) as unknown as { owner: OwnerAccount }).owner;
+/** The part of a server's account that tells of the store it shares. */
+export function ownerOf(account: ServerAccount): OwnerAccount {
+  return (account as ServerAccount & { readonly owner: OwnerAccount }).owner;
 }
 
 async function expectSound(database: string): Promise<void> {
