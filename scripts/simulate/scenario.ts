@@ -83,20 +83,23 @@ const DEFAULTS = loadSettings(SERVER_SETTINGS, { flags: {}, environment: {} });
 export function scenarioOf(seed: number): Scenario {
   const chance = new Chance(seed, 'scenario');
   const size = sizeOf(chance);
-  const serverCount = { small: chance.whole(3, 4), medium: chance.whole(3, 8), large: chance.whole(10, 50) }[
-    size
-  ];
+  const serverCount = {
+    small: chance.whole(3, 4),
+    medium: chance.whole(3, 8),
+    large: Math.round(chance.spread(9, 50)),
+  }[size];
   const workerCount = {
     small: chance.whole(2, 8),
     medium: chance.whole(8, 40),
     large: Math.round(chance.spread(60, 1_000)),
   }[size];
-  const settings = commonSettings(chance);
+  const settings = commonSettings(chance, size);
   const servers = Array.from({ length: serverCount }, (_, i) =>
     serverPlan(chance, i, serverCount, settings, shareOf(workerCount, serverCount, i)),
   );
   const faults = faultsOf(chance);
-  const faultsUntil = faults.length === 0 ? 10 * SECOND : chance.between(15, 60) * SECOND;
+  const faultsUntil =
+    faults.length === 0 ? 10 * SECOND : chance.between(15, size === 'large' ? 25 : 60) * SECOND;
   return {
     seed,
     size,
@@ -116,7 +119,7 @@ export function scenarioOf(seed: number): Scenario {
 
 function sizeOf(chance: Chance): Scenario['size'] {
   const lot = chance.next();
-  return lot < 0.8 ? 'small' : lot < 0.985 ? 'medium' : 'large';
+  return lot < 0.8 ? 'small' : lot < 0.993 ? 'medium' : 'large';
 }
 
 /** The workers are spread unevenly: the first servers have most. */
@@ -126,7 +129,7 @@ function shareOf(workers: number, servers: number, index: number): number {
   return Math.round((workers * weight(index)) / total);
 }
 
-function commonSettings(chance: Chance): Partial<ServerSettings> {
+function commonSettings(chance: Chance, size: Scenario['size']): Partial<ServerSettings> {
   const retryBase = chance.spread(0.5, 30) * SECOND;
   const breakerOpen = chance.spread(0.5, 20) * SECOND;
   return {
@@ -141,7 +144,8 @@ function commonSettings(chance: Chance): Partial<ServerSettings> {
     breakerOpen,
     breakerCap: breakerOpen * chance.between(1, 6),
     policyThreshold: chance.whole(3, 10),
-    heartbeat: chance.spread(0.3, 2) * SECOND,
+    // Each server tells each of all others: many servers are given more time.
+    heartbeat: (size === 'large' ? chance.between(2, 4) : chance.spread(0.3, 2)) * SECOND,
     borrowAbove: chance.spread(1, 5) * SECOND,
     returnBelow: chance.spread(0.2, 1) * SECOND,
     keepHome: chance.whole(0, 2),

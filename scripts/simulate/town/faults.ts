@@ -17,7 +17,8 @@ const MOODS: readonly RelayMood[] = [
   'cutsAfter',
   'silent',
 ];
-const HOUR = 3_600_000;
+/** How far a wall clock is set, and how far off it may be in all, ms. A restart takes it as it is, and with it the retries. */
+const CLOCK_MS = { min: 1_000, max: 10 * 60_000 };
 
 /** What the faults need beyond the town. */
 export interface FaultTools {
@@ -52,6 +53,9 @@ export class Faults {
     for (const relay of relays.values()) relay.mood = 'well';
     for (const server of servers) {
       server.isDiskFull = false;
+      // Servers whose clocks differ lend each other nothing: somebody sets them, and a restart takes them as they are.
+      if (server.wallAhead !== 0) server.kill();
+      server.wallAhead = 0;
       server.start();
     }
     for (const worker of workers) {
@@ -119,9 +123,10 @@ export class Faults {
         this.#strikeRelay(chance.pick([...this.#town.relays.values()]));
         return;
       case 'clockJump': {
-        const by = chance.pick([-1, 1]) * chance.spread(SECOND_OR_SO, 2 * HOUR);
-        tell(`clock of ${server.name} ${Math.round(by)} ms`);
-        server.wallAhead += by;
+        const { min, max } = CLOCK_MS;
+        const ahead = server.wallAhead + chance.pick([-1, 1]) * chance.spread(min, max);
+        server.wallAhead = Math.min(max, Math.max(-max, ahead));
+        tell(`clock of ${server.name} ${Math.round(server.wallAhead)} ms ahead`);
         return;
       }
       case 'diskFull':
@@ -217,5 +222,3 @@ export class Faults {
     if (CLIENT === 'PAUSE') this.#later(() => client.act(server, { CLIENT: 'RESUME', BATCH_UUID }));
   }
 }
-
-const SECOND_OR_SO = 1_000;
