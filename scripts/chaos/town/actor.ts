@@ -38,6 +38,8 @@ export class Actor implements Victim {
   readonly #options: ActorOptions;
   #state: 'down' | 'running' | 'frozen' | 'ended' = 'down';
   #process: Process | undefined;
+  /** It could be reached since it was last started. */
+  #isReady = false;
 
   constructor(options: ActorOptions) {
     this.name = options.name;
@@ -56,8 +58,11 @@ export class Actor implements Victim {
     if (this.#state === 'ended') throw new Error(`${this.name} is not wanted any more`);
     if (this.#state !== 'down') return;
     this.#state = 'running';
-    this.#process = this.#options.launch();
-    await this.#options.ready(this.#process);
+    this.#isReady = false;
+    const process = this.#options.launch();
+    this.#process = process;
+    await this.#options.ready(process);
+    if (this.#process === process) this.#isReady = true;
   }
 
   async kill(): Promise<void> {
@@ -97,7 +102,7 @@ export class Actor implements Victim {
     const process = this.#process;
     if (!this.#isUp || process?.isOver !== true) return undefined;
     this.#state = 'down';
-    return `${this.name} ended by itself: ${lastWords(process)}`;
+    return `${this.name} ended by itself${this.#isReady ? '' : ' at its start'}: ${lastWords(process)}`;
   }
 }
 

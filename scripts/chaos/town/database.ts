@@ -79,7 +79,7 @@ class SharedDatabase implements Database {
   }
 
   excuses(end: string): boolean {
-    return /the store \S+ cannot be opened/.test(end);
+    return /at its start: .*the store (\S+ cannot be opened|cannot do this now)/.test(end);
   }
 
   stores(): readonly Store[] {
