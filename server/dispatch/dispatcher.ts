@@ -52,12 +52,30 @@ export class Dispatcher {
     return this.#storeFailing;
   }
 
-  /** Recipients that a further worker could send now: not those that wait for a breaker, a limit or a retry. */
+  /**
+   * Recipients that a further worker could send now: not those that wait for a breaker, a limit or a retry. Where no worker is here at all,
+   * what waits for somebody to try it is work for one: the probe of a relay, and recipients that are set aside.
+   */
   ready(): number {
-    const { batches, relays, now } = this.#context;
-    return batches.ready(
-      ({ record: { options } }) => !isExpired(options, now()) && relays.healthy(options.relays),
+    const { batches, relays, workers } = this.#context;
+    const ready = batches.ready((batch) => this.#mayGo(batch) && relays.healthy(batch.record.options.relays));
+    return ready > 0 || workers.working() > 0 || !this.#isTrialDue() ? ready : 1;
+  }
+
+  #isTrialDue(): boolean {
+    const { batches, relays, suspects } = this.#context;
+    const isProbeDue = batches.ready(
+      (batch) => this.#mayGo(batch) && relays.isProbeDue(batch.record.options.relays),
     );
+    if (isProbeDue > 0) return true;
+    return suspects.waiting().some((uuid) => {
+      const batch = batches.get(uuid);
+      return batch?.figures.state === 'RUNNING' && this.#mayGo(batch);
+    });
+  }
+
+  #mayGo({ record }: ActiveBatch): boolean {
+    return !isExpired(record.options, this.#context.now());
   }
 
   /** One claim for each hungry worker; the end of a claim pumps again, for its next slot. */

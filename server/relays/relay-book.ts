@@ -127,6 +127,17 @@ export class RelayBook {
     return false;
   }
 
+  /** Whether one of these relays waits for somebody to try whether it is back. */
+  isProbeDue(allowed: readonly string[] | undefined): boolean {
+    for (const [name, entry] of this.#entries) {
+      if (allowed !== undefined && !allowed.includes(name)) continue;
+      const breaker = afterTime(entry.breaker, this.#now());
+      const isDue = breaker.kind === 'half-open' && !breaker.probing;
+      if (isDue && this.#connectionsFor(entry, '', 1) > 0) return true;
+    }
+    return false;
+  }
+
   /** Why nothing can go out through these relays, for people; undefined when something can. */
   whyNot(allowed: readonly string[] | undefined): string | undefined {
     if (this.#entries.size === 0)

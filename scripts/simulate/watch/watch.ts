@@ -24,7 +24,11 @@ export class Watch implements Witness, Observed {
   readonly accepts = new Map<string, number>();
   readonly receipts = new Map<string, Receipt>();
   readonly tickets = new Tickets();
-  readonly #cameHome = new Map<string, { readonly at: number; readonly run: ServerRun | undefined }>();
+  /** By home and worker: from which borrower it came last. */
+  readonly #cameHome = new Map<
+    string,
+    { readonly borrower: string | undefined; readonly at: number; readonly run: ServerRun | undefined }
+  >();
   readonly #unproven: { readonly batch: CommittedBatch; readonly seq: number }[] = [];
   #lookedAt = 0;
   violation: Violation | undefined;
@@ -111,7 +115,7 @@ export class Watch implements Witness, Observed {
     const { worker, borrower, loan } = fields as { worker?: string; borrower?: string; loan?: string };
     if (message === 'lends a worker') this.#lent(who, worker ?? '', borrower ?? '');
     else if (message === 'lent worker is home')
-      this.#cameHome.set(`${who} ${worker} ${borrower}`, { at: this.town.events.now, run: this.#runOf(who) });
+      this.#cameHome.set(`${who} ${worker}`, { borrower, at: this.town.events.now, run: this.#runOf(who) });
     else if (message === 'borrowed worker has left for home' && loan !== undefined)
       this.tickets.ended(loan, this.#runOf(who));
     else if (message === 'IDENTITY LOST') this.#fails('nothing lost', `${who} lost its identity`);
@@ -131,8 +135,8 @@ export class Watch implements Witness, Observed {
     const left = [...run.core.workers.all()].filter((one) => one.home === undefined && !one.departing);
     if (left.length < keepHome)
       this.#fails('keep home', `${home} lends ${worker} and keeps ${left.length}, not ${keepHome}`);
-    const last = this.#cameHome.get(`${home} ${worker} ${borrower}`);
-    if (last !== undefined && last.run === run && this.town.events.now - last.at < REST_MS)
+    const last = this.#cameHome.get(`${home} ${worker}`);
+    if (last?.borrower === borrower && last.run === run && this.town.events.now - last.at < REST_MS)
       this.#fails('no ping-pong', `${home} lends ${worker} to ${borrower} again right after it came home`);
   }
 

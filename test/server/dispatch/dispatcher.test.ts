@@ -186,3 +186,33 @@ test('a worker that changed connections while its report was stored holds nothin
   await report;
   expect(again.idle).toBe(true);
 });
+
+test('where no worker is, the probe of a relay is work for one, so that one is borrowed', () => {
+  const dispatch = new MemoryDispatch();
+  dispatch.context.batches.takeUp(recordOf('b', { pending: 10 }));
+  expect(dispatch.dispatcher.ready()).toBe(10);
+  const faults = ['connect', 'connect', 'connect'];
+  dispatch.context.relays.reported('a', {
+    task: 't',
+    alive: 0,
+    sent: 0,
+    faults: 3,
+    faultsInRow: faults,
+    refusedInRow: [],
+  });
+  expect(dispatch.dispatcher.ready()).toBe(0);
+  dispatch.now += 60_000;
+  expect(dispatch.dispatcher.ready()).toBe(1);
+  dispatch.worker('w');
+  expect(dispatch.dispatcher.ready()).toBe(0);
+});
+
+test('where no worker is, recipients that are set aside are work for one', () => {
+  const dispatch = new MemoryDispatch();
+  dispatch.context.batches.takeUp(recordOf('b', { deferred: 1 }));
+  expect(dispatch.dispatcher.ready()).toBe(0);
+  dispatch.context.suspects.load([{ batch: 'b', seq: 0, deaths: 3, among: 1, alone: 0, aside: true }]);
+  expect(dispatch.dispatcher.ready()).toBe(1);
+  dispatch.worker('w');
+  expect(dispatch.dispatcher.ready()).toBe(0);
+});
