@@ -90,6 +90,37 @@ describe('a journal', () => {
     expect(knownBy(successor(files))[0]?.begun).toHaveLength(101);
   });
 
+  test('calls those who wait for the write of this turn when it is done, or has failed, once each', async () => {
+    const files = new Files();
+    const journal = journalIn(files);
+    const task = journal.record('t1', ORIGIN);
+    const told: unknown[] = [];
+    const wait = (seq: number): void => {
+      task.begun(seq);
+      const ticket = journal.ticket();
+      journal.afterWrite(() =>
+        told.push([seq, journal.admits(ticket), knownBy(successor(files))[0]?.begun.length]),
+      );
+    };
+    const before = files.writes;
+    wait(0);
+    wait(1);
+    expect(told).toEqual([]);
+    await until('both are called', () => told.length === 2);
+    expect(told).toEqual([
+      [0, true, 2],
+      [1, true, 2],
+    ]);
+    expect(files.writes).toBe(before + 1);
+    files.isBroken = true;
+    wait(2);
+    await until('it is called', () => told.length === 3);
+    expect(told[2]).toEqual([2, false, 2]);
+    journal.close();
+    journal.afterWrite(() => told.push('at once'));
+    expect(told[3]).toBe('at once');
+  });
+
   test('stays small however much is sent, and is empty when nothing is open', () => {
     const files = new Files();
     const journal = journalIn(files);
