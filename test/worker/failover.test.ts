@@ -69,6 +69,22 @@ describe('a worker whose server shares its store with another one', () => {
     await moved.closed();
   });
 
+  test('goes home soon when it is told that home lives', async () => {
+    const home = await harness.server();
+    const other = await harness.server();
+    harness.worker([home.url], { times: { patienceMs: 0 } });
+    const visit = await home.visit();
+    await visit.alive();
+    visit.send(shares('s', other));
+    await hasRead(visit);
+    visit.socket.close();
+    const moved = await other.visit();
+    await moved.alive();
+    moved.send(shares('s', home));
+    await until('it is home', () => home.visits.slice(1).some(({ alives }) => alives.length > 0));
+    await moved.closed();
+  });
+
   test('hears later that a server shares the store, and presents there what it still has', async () => {
     const sink = await harness.sink();
     const home = await harness.server({ acks: false });

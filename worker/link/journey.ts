@@ -17,8 +17,10 @@ const GOOD_LINK_MS = 5_000;
 export const DEPART_WITHIN_MS = 60_000;
 /** A task may be on its way here when the worker says that it wants none, ms: so long it waits, to hand it back. */
 export const CROSSING_MS = 150;
-/** On a fallback server, the home server is looked for so often, ms. */
-const LOOK_HOME_EVERY_MS = 30_000;
+/** On a fallback server, the home server is looked for so often, ms; half of it and more, so that not all come at once. */
+const LOOK_HOME_EVERY_MS = 10_000;
+/** The same while the fallback says that home lives. */
+const LOOK_HOME_SOON_MS = 2_000;
 /** Servers that home told of, beyond the worker's own. */
 const MAX_TOLD = 100;
 
@@ -80,6 +82,8 @@ export class Journey {
   #told: readonly string[] = [];
   /** The present server stops, and others take over what it has: it is not waited for. */
   #isReleased = false;
+  /** The present server, which is not home, says that home lives. */
+  #homeLives = false;
   readonly #traveller: Traveller;
   readonly #logger: Logger;
   readonly #around: Around;
@@ -179,6 +183,10 @@ export class Journey {
     const others = urls.filter((url) => !this.#servers.includes(url));
     this.#told = [...new Set([...kept, ...others])].slice(0, MAX_TOLD);
     this.#isReleased = leaving;
+    const homeLived = this.#homeLives;
+    this.#homeLives = urls.includes(this.#servers[0] as string);
+    const isAwaited = this.#homeLives && !homeLived && this.#scout === undefined;
+    if (isAwaited && this.#state === 'home' && this.#place.index !== 0 && this.isUp) this.#scoutHome();
   }
 
   /** Cuts a link whose server does not answer; it is made again. */
@@ -376,6 +384,7 @@ export class Journey {
       this.#since = this.#around.now();
       this.#wasThere = false;
       this.#isReleased = false;
+      this.#homeLives = false;
     }
     this.#place = place;
   }
@@ -417,7 +426,9 @@ export class Journey {
 
   /** On a fallback: looks whether the first server is back, by opening a link that says nothing. */
   #scoutHome(): void {
-    const everyMs = this.#options.lookHomeEveryMs ?? LOOK_HOME_EVERY_MS;
+    const usualMs = this.#homeLives ? LOOK_HOME_SOON_MS : LOOK_HOME_EVERY_MS;
+    const everyMs = (this.#options.lookHomeEveryMs ?? usualMs) * (0.5 + this.#around.random() / 2);
+    this.#cancelLook?.();
     this.#cancelLook = this.#around.setTimer(() => {
       const { token, ca, connectWithinMs, liveness, openSocket } = this.#options;
       this.#scout = new ServerLink(
