@@ -8,6 +8,7 @@ import type { TownServer } from '../support/town-server.ts';
 
 const TOTAL = 200;
 const FEW = 40;
+const EXPIRES_S = 3;
 
 /** What accepts every connection and closes it without a word. */
 async function closedDoor(): Promise<{ readonly port: number; readonly knocks: () => number }> {
@@ -42,7 +43,7 @@ describe('case 14: a relay that closes before its greeting, for ever', { timeout
       args: QUICK_BREAKER,
     });
     await town.workers(2, server);
-    const batch = await town.submit(server, TOTAL, { retry: { forS: 3 }, expires: 3 });
+    const batch = await town.submit(server, TOTAL, { retry: { forS: EXPIRES_S }, expires: EXPIRES_S });
     await server.until('its breaker opens', () => openings(server, 'door') > 0);
     // what was on its way when it opened has come back
     await town.untilBatch('none are out', batch, ({ counts }) => counts.leased === 0);
@@ -54,6 +55,8 @@ describe('case 14: a relay that closes before its greeting, for ever', { timeout
     expect(counts).toMatchObject({ total: TOTAL, failed: TOTAL, sent: 0 });
     const probes = openings(server, 'door') - openingsBefore;
     expect(probes).toBeGreaterThan(0);
+    // it stays open for 300 ms after the second time
+    expect(probes).toBeLessThanOrEqual((EXPIRES_S * 1_000) / 300 + 2);
     // one that is out at the end has not opened it again yet
     expect(door.knocks() - knocksBefore).toBeLessThanOrEqual(probes + 1);
     expect(knocksBefore).toBeLessThan(TOTAL);
