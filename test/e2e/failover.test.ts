@@ -122,7 +122,7 @@ describe('servers that share a store', { timeout: 120_000 }, () => {
     expectExactlyOnce(await town.account(here, shared.at(others[1], first)));
   });
 
-  test('go on by themselves when their PostgreSQL was killed and started again under load', async () => {
+  test('case 9: go on by themselves when their PostgreSQL was killed and started again under load', async () => {
     const { shared, town, batch, others } = await inMidBatch(await mortal.database('killed'));
     await mortal.kill();
     await wait(2 * OWNER_LEASE_MS);
@@ -132,7 +132,7 @@ describe('servers that share a store', { timeout: 120_000 }, () => {
     expectBalanced(await town.account(here));
   });
 
-  test('tell clients to try again while PostgreSQL takes no more connections, and go on when it does', async () => {
+  test('case 9: tell clients to try again while PostgreSQL takes no more connections, and go on when it does', async () => {
     const admin = new pg.Client({ connectionString: mortal.url() });
     await admin.connect();
     onTestFinished(() => admin.end());

@@ -9,7 +9,7 @@ const TOTAL = 2_000;
 const PASSWORD = 'not-a-secret';
 
 test.each(['stop', 'kill'] as const)(
-  'PostgreSQL that is restarted under load (%s): nothing is lost, nothing comes twice, and it goes on by itself',
+  'case 9: PostgreSQL that is restarted under load (%s): nothing is lost, nothing comes twice, and it goes on by itself',
   { timeout: 120_000 },
   async (way) => {
     const postgres = await LocalPostgres.make();
@@ -43,7 +43,7 @@ test.each(['stop', 'kill'] as const)(
   },
 );
 
-test('a PostgreSQL that is not there, or a wrong address, is told at the start without the password', async () => {
+test('case 9: a PostgreSQL that is not there, or a wrong address, is told at the start without the password', async () => {
   const town = await Town.raise();
   const nowhere = `postgres://ada:${PASSWORD}@127.0.0.1:1/mutirao`;
   const cases: [string, RegExp][] = [

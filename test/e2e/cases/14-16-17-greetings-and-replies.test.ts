@@ -25,7 +25,10 @@ async function closedDoor(): Promise<{ readonly port: number; readonly knocks: (
 }
 
 /** Breakers that open for a moment, so that several probes go out in the time of a test. */
-const QUICK_BREAKER = ['--breaker-open', '100ms', '--breaker-cap', '300ms', '--retry-base', '100ms'];
+const QUICK_BREAKER = [
+  ...['--breaker-threshold', '2', '--breaker-open', '100ms', '--breaker-cap', '300ms'],
+  ...['--retry-base', '100ms'],
+];
 
 const openings = ({ process }: TownServer, name: string): number =>
   process.logs.filter(({ msg = '', relay }) => msg.startsWith('breaker opened') && relay === name).length;

@@ -201,7 +201,7 @@ describe('a PostgreSQL that comes and goes', () => {
     await patient.stop();
   });
 
-  it('refuses readers when all its connections are busy for too long', async () => {
+  it('case 9: refuses readers when all its connections are busy for too long', async () => {
     const url = postgres.url('store');
     const side = new pg.Client({ connectionString: url });
     await side.connect();
