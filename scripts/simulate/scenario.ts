@@ -95,7 +95,7 @@ export function scenarioOf(seed: number): Scenario {
   }[size];
   const settings = commonSettings(chance, size);
   const servers = Array.from({ length: serverCount }, (_, i) =>
-    serverPlan(chance, i, serverCount, settings, shareOf(workerCount, serverCount, i)),
+    serverPlan(chance, i, serverCount, settings, shareOf(chance, workerCount, serverCount, i)),
   );
   const faults = faultsOf(chance);
   const faultsUntil =
@@ -122,8 +122,9 @@ function sizeOf(chance: Chance): Scenario['size'] {
   return lot < 0.8 ? 'small' : lot < 0.993 ? 'medium' : 'large';
 }
 
-/** The workers are spread unevenly: the first servers have most. */
-function shareOf(workers: number, servers: number, index: number): number {
+/** The workers are spread unevenly: the first servers have most, and some have none. */
+function shareOf(chance: Chance, workers: number, servers: number, index: number): number {
+  if (index > 0 && chance.hits(0.15)) return 0;
   const weight = (i: number): number => 1 / (i + 1);
   const total = Array.from({ length: servers }, (_, i) => weight(i)).reduce((sum, one) => sum + one, 0);
   return Math.round((workers * weight(index)) / total);
@@ -133,8 +134,8 @@ function commonSettings(chance: Chance, size: Scenario['size']): Partial<ServerS
   const retryBase = chance.spread(0.5, 30) * SECOND;
   const breakerOpen = chance.spread(0.5, 20) * SECOND;
   return {
-    lease: chance.spread(2, 60) * SECOND,
-    taskSeconds: chance.spread(0.3, 4) * SECOND,
+    lease: chance.spread(1.5, 40) * SECOND,
+    taskSeconds: chance.spread(0.3, 10) * SECOND,
     park: chance.between(2, 20) * SECOND,
     retryBase,
     retryCap: retryBase * chance.between(1, 8),
@@ -146,8 +147,8 @@ function commonSettings(chance: Chance, size: Scenario['size']): Partial<ServerS
     policyThreshold: chance.whole(3, 10),
     // Each server tells each of all others: many servers are given more time.
     heartbeat: (size === 'large' ? chance.between(2, 4) : chance.spread(0.3, 2)) * SECOND,
-    borrowAbove: chance.spread(1, 5) * SECOND,
-    returnBelow: chance.spread(0.2, 1) * SECOND,
+    borrowAbove: chance.spread(0.5, 5) * SECOND,
+    returnBelow: chance.spread(0.1, 0.5) * SECOND,
     keepHome: chance.whole(0, 2),
     minLoan: chance.between(1, 4) * SECOND,
     maxLoan: chance.spread(5, 120) * SECOND,
@@ -231,14 +232,14 @@ function batchesOf(
   until: number,
 ): BatchPlan[] {
   const count = { small: chance.whole(1, 4), medium: chance.whole(2, 10), large: chance.whole(6, 24) }[size];
-  const most = { small: 250, medium: 600, large: 900 }[size];
+  const most = { small: 300, medium: 600, large: 900 }[size];
   // Most of them come to few servers, so that these need the workers of the others.
   const favourite = chance.pick(servers);
   return Array.from({ length: count }, (_, i) => ({
     key: `batch-${i}`,
     server: chance.hits(0.6) ? favourite : chance.pick(servers),
     at: chance.hits(0.5) ? chance.between(0, 3_000) : chance.between(0, until * 0.8),
-    recipients: Math.round(chance.spread(3, most)),
+    recipients: Math.round(chance.hits(0.3) ? chance.between(most / 3, most) : chance.spread(3, most / 2)),
     onUnknown: chance.hits(0.25) ? 'HOLD' : 'RETRY',
     expiresS: chance.hits(0.05) ? chance.between(5, 60) : undefined,
   }));

@@ -1,8 +1,9 @@
+import type { Bug } from './bugs.ts';
 import { Chance } from './engine/chance.ts';
 import { RANK, settled } from './engine/events.ts';
 import { type Scenario, scenarioOf } from './scenario.ts';
 import { Faults } from './town/faults.ts';
-import { type Sabotage, Town } from './town/town.ts';
+import { Town } from './town/town.ts';
 import type { Invariant } from './watch/violation.ts';
 import { Watch } from './watch/watch.ts';
 
@@ -15,7 +16,7 @@ export interface StoryOptions {
   /** Told of faults and of every line of a log, with the time of the story. */
   readonly tell?: (line: string) => void;
   /** A deliberate mistake. */
-  readonly sabotage?: Sabotage;
+  readonly bug?: Bug;
 }
 
 /** How a story went. */
@@ -36,9 +37,18 @@ export interface Story {
 
 /** Plays the story of a seed from its beginning until all is finished and everybody is home, or until something is not as it must be. */
 export async function simulate(seed: number, options: StoryOptions = {}): Promise<Story> {
+  const unpatch = options.bug?.patch?.();
+  try {
+    return await tellStory(seed, options);
+  } finally {
+    unpatch?.();
+  }
+}
+
+async function tellStory(seed: number, options: StoryOptions): Promise<Story> {
   const scenario = scenarioOf(seed);
   const watch = new Watch();
-  const town = new Town(scenario, watch, options.tell !== undefined, options.sabotage);
+  const town = new Town(scenario, watch, options.tell !== undefined, options.bug?.sabotage);
   watch.observe(town);
   const { events } = town;
   const tell = (what: string): void => options.tell?.(`${stamp(events.now)} ${what}`);
@@ -49,16 +59,17 @@ export async function simulate(seed: number, options: StoryOptions = {}): Promis
   const faults = new Faults(town, {
     chance: chance.branch('faults'),
     tell: (what) => tell(`*** ${what}`),
-    replayTicket: () =>
-      watch.tickets.replay(
-        town,
-        (from) => chance.pick(from),
-        (loan, server) => watch.ticketAdmitted(loan, server),
-      ),
+    replayTicket: () => replayTicket(),
   });
+  const replayTicket = (): void =>
+    watch.tickets.replay(
+      town,
+      (from) => chance.pick(from),
+      (loan, server) => watch.ticketAdmitted(loan, server),
+    );
   begin(town, chance);
   faults.start();
-  await play(town, watch, faults, tell);
+  await play(town, watch, faults, { tell, replayTicket });
   return {
     seed,
     size: scenario.size,
@@ -91,7 +102,12 @@ function begin({ events, servers, workers, client, scenario }: Town, chance: Cha
   }
 }
 
-async function play(town: Town, watch: Watch, faults: Faults, tell: (what: string) => void): Promise<void> {
+async function play(
+  town: Town,
+  watch: Watch,
+  faults: Faults,
+  { tell, replayTicket }: { tell: (what: string) => void; replayTicket: () => void },
+): Promise<void> {
   const { events, scenario } = town;
   const endsAt = scenario.faultsUntil + scenario.healWithinMs;
   let isMended = false;
@@ -108,6 +124,7 @@ async function play(town: Town, watch: Watch, faults: Faults, tell: (what: strin
       faults.end();
     }
     goOn(town);
+    if (scenario.faults.includes('replayTicket')) replayTicket();
     if (watch.isAtRest() || events.now > endsAt || events.steps > MOST_STEPS[scenario.size]) break;
   }
   watch.checkEnd();

@@ -11,7 +11,7 @@ import { Process } from '../engine/process.ts';
 import type { Network } from '../network/network.ts';
 import type { VirtualSocket } from '../network/virtual-socket.ts';
 import type { Disk } from '../store/disk.ts';
-import type { VirtualStore } from '../store/virtual-store.ts';
+import type { Pace, VirtualStore } from '../store/virtual-store.ts';
 import { logOf, type Say } from './log.ts';
 
 /** Midnight of some day: what wall clocks show at the beginning, ms since the epoch. */
@@ -43,7 +43,7 @@ export interface ServerOptions {
   readonly settings: ServerSettings;
   readonly diskHabits: DiskHabits;
   /** Makes the store of one run. */
-  readonly openStore: (disk: Disk, pace: ConstructorParameters<typeof VirtualStore>[1]) => VirtualStore;
+  readonly openStore: (disk: Disk, pace: Pace) => VirtualStore;
 }
 
 /** One run of a server. */
@@ -192,7 +192,7 @@ export class ServerNode {
     this.#around.network.unlisten(`${this.host}:${this.endpoint.PORT}`, run.process);
   }
 
-  #paceOf(process: Process): ConstructorParameters<typeof VirtualStore>[1] {
+  #paceOf(process: Process): Pace {
     const { events } = this.#around;
     const { commitMs, answerMs } = this.#options.diskHabits;
     let answeredAt = 0;

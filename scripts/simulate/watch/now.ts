@@ -1,10 +1,12 @@
 import { countSeqs } from '../../../protocol/index.ts';
 import type { ServerNode, ServerRun } from '../town/server-node.ts';
-import type { WorkerNode } from '../town/worker-node.ts';
+import type { Town } from '../town/town.ts';
 import { type Observed, Violation } from './violation.ts';
 
 /** A worker or server that was disturbed so long ago, in leases, is as if it had not been. */
 const LEASES_UNTIL_CALM = 3;
+/** And this long ago beyond that: connections that nobody uses are closed, ms. */
+const SESSIONS_END_MS = 60_000;
 
 /** What must hold at any time. @throws Violation */
 export function checkNow(watch: Observed): void {
@@ -85,7 +87,7 @@ function checkConnections({ town }: Observed): void {
       let count = 0;
       for (const [, one] of relay.connections()) count += one;
       if (count <= settings.connections) continue;
-      if (!isCalm(watchNow(town.events.now, server), town.workers, town.scenario.faultsUntil)) continue;
+      if (!isCalm(town, server)) continue;
       throw new Violation(
         'relay limits',
         `${settings.host} has ${count} connections, and takes ${settings.connections}`,
@@ -94,19 +96,12 @@ function checkConnections({ town }: Observed): void {
   }
 }
 
-interface Moment {
-  readonly now: number;
-  readonly server: ServerNode;
-}
-
-const watchNow = (now: number, server: ServerNode): Moment => ({ now, server });
-
 /** Nobody has been disturbed for a while: a lease that was lost is over on both sides. */
-function isCalm({ now, server }: Moment, workers: readonly WorkerNode[], faultsUntil: number): boolean {
-  const since = now - LEASES_UNTIL_CALM * server.settings.lease - 60_000;
-  if (server.disturbedAt > since) return false;
-  if (workers.some((worker) => worker.disturbedAt > since)) return false;
-  return faultsUntil < since;
+function isCalm({ events, workers, scenario }: Town, server: ServerNode): boolean {
+  if (scenario.faults.length === 0) return true;
+  const since = events.now - LEASES_UNTIL_CALM * server.settings.lease - SESSIONS_END_MS;
+  const isDisturbed = [server, ...workers].some(({ disturbedAt }) => disturbedAt > since);
+  return !isDisturbed && scenario.faultsUntil < since;
 }
 
 function checkPlaces({ town }: Observed): void {
