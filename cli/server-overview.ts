@@ -26,6 +26,12 @@ const MeshFacts = z.object({
   borrowed: z.array(z.unknown()).catch([]),
 });
 
+const OwnerFacts = z.object({
+  adopted: z.number().catch(0),
+  fenced: z.number().catch(0),
+  servers: z.array(z.object({ live: z.boolean().optional() })).catch([]),
+});
+
 /** A server's account of itself, as far as it is understood: other versions may tell more or less. */
 const ServerFacts = z.object({
   uuid: text,
@@ -40,6 +46,7 @@ const ServerFacts = z.object({
   workersTotal: number,
   workers: z.array(z.object({ idle: z.boolean().optional() })).catch([]),
   setAside: z.array(AsideFacts).catch([]),
+  owner: OwnerFacts.optional().catch(undefined),
   relays: z.array(RelayFacts).catch([]),
   mesh: MeshFacts.catch({ peers: [], lent: [], borrowed: [] }),
 });
@@ -49,7 +56,13 @@ type ServerFacts = z.infer<typeof ServerFacts>;
 export function serverOverview(address: string, account: Readonly<Record<string, unknown>>): string {
   const server = ServerFacts.parse(account);
   const paragraphs = [
-    [title(address, server), backlogLine(server), workersLine(server), ...asideLine(server)].join('\n'),
+    [
+      title(address, server),
+      backlogLine(server),
+      workersLine(server),
+      ...storeLine(server),
+      ...asideLine(server),
+    ].join('\n'),
   ];
   if (server.health.length > 0) paragraphs.push(server.health.map(conditionLine).join('\n'));
   if (server.relays.length > 0) paragraphs.push(table(RELAY_COLUMNS, server.relays.map(relayRow)));
@@ -83,6 +96,16 @@ function workersLine({ workers, workersTotal, mesh }: ServerFacts): string {
 
 function conditionLine({ text, down }: ServerFacts['health'][number]): string {
   return `  ${down === true ? 'DOWN' : 'NOTE'}     ${oneLine(text)}`;
+}
+
+/** Where other servers use the store too. */
+function storeLine({ owner }: ServerFacts): string[] {
+  if (owner === undefined) return [];
+  const live = owner.servers.filter((one) => one.live === true).length;
+  const parts = [`shared by ${count(live)} live ${live === 1 ? 'server' : 'servers'}`];
+  if (owner.adopted > 0) parts.push(`${count(owner.adopted)} batches adopted from others`);
+  if (owner.fenced > 0) parts.push(`${count(owner.fenced)} batches adopted by others`);
+  return [`  store    ${parts.join(', ')}`];
 }
 
 function asideLine({ setAside }: ServerFacts): string[] {

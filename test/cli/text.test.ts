@@ -56,7 +56,9 @@ test('a server of another version is shown as far as it is understood', () => {
       { name: 'mx', host: 'relay', port: 25, breaker: 'open', sent: 1_000, faults: 5, lastFault: '421 busy' },
     ],
     mesh: { peers: [{ address: 'ws://b:1', state: 'alive' }], lent: [{}], borrowed: [] },
+    owner: { adopted: 2, fenced: 0, servers: [{ live: true }, { live: false }, { live: true }] },
   });
+  expect(text).toMatch(/store +shared by 2 live servers, 2 batches adopted from others$/m);
   expect(text).toContain('running, up 1 min 10 s');
   expect(text).toContain('2 connected, 1 idle, 1 lent');
   expect(text).toMatch(/set aside +1,000 recipients of batch b-1, 1 recipient of batch b-2: workers died/);
