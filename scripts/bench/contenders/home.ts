@@ -63,7 +63,7 @@ export class Home {
     const worker = new Process({
       name: `worker ${number}`,
       entry: 'worker/main.ts',
-      args: ['--server', this.url, '--log-file', join(this.#folder, `worker-${number}.log`), ...args],
+      args: ['--server', this.url, '--data', join(this.#folder, `worker-${number}`), ...args],
     });
     this.workers.push(worker);
     await worker.logged('connected');
