@@ -42,8 +42,8 @@ export class LendablePool implements MeshPool {
 
   homeWorkers(): readonly HomeWorker[] {
     const own: HomeWorker[] = [];
-    for (const { uuid, home, idle, full, departing } of this.#workers.all()) {
-      if (home === undefined && !departing) own.push({ uuid, idle, travels: full });
+    for (const { uuid, home, idle, full, departing, leaving } of this.#workers.all()) {
+      if (home === undefined && !departing) own.push({ uuid, idle, travels: full, isLeaving: leaving });
     }
     return own;
   }

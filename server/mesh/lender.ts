@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { type Endpoint, endpointUrl, type PeerMessage, type WorkerRequest } from '../../protocol/index.ts';
 import type { MeshContext } from './context.ts';
 import { type EndedLoan, type Loan, LoanLedger } from './ledger.ts';
-import { decideLending, type LendRefusal } from './lending.ts';
+import { countStaying, decideLending, type LendRefusal } from './lending.ts';
 import { drainOf } from './load.ts';
 import { LoanWriter } from './loan-writer.ts';
 import { type HomeWorker, instantOf } from './ports.ts';
@@ -255,12 +255,18 @@ export class Lender {
     }
     const sent: string[] = [];
     for (const loan of loans) {
-      // It may have come in anew, or the borrower may have gone, while the loan was being stored.
+      // It may have come in anew, or others or the borrower may have gone, while the loan was being stored.
       if (this.#ledger.of(loan.worker)?.loan !== loan.loan) continue;
-      if (!this.#isStopped && asker.isThere() && this.#redirect(loan, address)) sent.push(loan.worker);
+      const mayGo = !this.#isStopped && asker.isThere() && this.#keepsEnough();
+      if (mayGo && this.#redirect(loan, address)) sent.push(loan.worker);
       else this.cameHome(loan.worker);
     }
     return sent;
+  }
+
+  /** Those on their way out do not count. */
+  #keepsEnough(): boolean {
+    return countStaying(this.atHome()) >= this.#context.settings.keepHome;
   }
 
   #redirect(loan: LoanRecord, target: Endpoint): boolean {

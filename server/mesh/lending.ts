@@ -55,7 +55,7 @@ const NOTHING: ReadonlyMap<string, number> = new Map();
 export function decideLending(input: LendInput): LendDecision {
   if (input.busy) return refuse('BUSY');
   if (input.borrowing > 0 || input.now - input.borrowedAt < input.coolDownMs) return refuse('BORROWING');
-  const spare = input.atHome.length - input.keepHome;
+  const spare = countStaying(input.atHome) - input.keepHome;
   const idle = input.atHome.filter((worker) => worker.idle && worker.travels && isRested(worker, input));
   const lendable = Math.max(0, Math.min(spare, idle.length));
   const share = shareOf(input, lendable);
@@ -64,6 +64,11 @@ export function decideLending(input: LendInput): LendDecision {
   if (lendable === 0) return refuse(nothingLeft(idle.length), share.over);
   const count = Math.min(input.asked, lendable, share.each - has);
   return { lend: idle.slice(0, count).map((worker) => worker.uuid) };
+}
+
+/** Workers that count for `keepHome`. */
+export function countStaying(atHome: readonly HomeWorker[]): number {
+  return atHome.filter((worker) => !worker.isLeaving).length;
 }
 
 function isRested(worker: HomeWorker, input: LendInput): boolean {

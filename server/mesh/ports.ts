@@ -65,6 +65,8 @@ export interface HomeWorker {
   readonly uuid: string;
   /** It holds no task, waits for one, and is not leaving. */
   readonly idle: boolean;
+  /** It is about to stop: nobody can reckon with it. */
+  readonly isLeaving: boolean;
   /** It understands REDIRECT; a minimal worker does not and is never lent. */
   readonly travels: boolean;
 }

@@ -132,7 +132,9 @@ export class Watch implements Witness, Observed {
     const run = server?.run;
     if (server === undefined || run === undefined) return;
     const { keepHome } = (this.town.scenario.servers.find(({ name }) => name === home) ?? server).settings;
-    const left = [...run.core.workers.all()].filter((one) => one.home === undefined && !one.departing);
+    const left = [...run.core.workers.all()].filter(
+      (one) => one.home === undefined && !one.departing && !one.leaving,
+    );
     if (left.length < keepHome)
       this.#fails('keep home', `${home} lends ${worker} and keeps ${left.length}, not ${keepHome}`);
     const last = this.#cameHome.get(`${home} ${worker}`);

@@ -249,6 +249,21 @@ describe('borrowing', () => {
     expect(b.store.open.size).toBe(0);
   });
 
+  test('nobody is sent when others that were to stay have gone while the ledger was written', async () => {
+    const [a, b] = (await neighbours(2, 3)) as [Site, Site];
+    b.store.hold();
+    a.submit(50_000);
+    await clock.advance(500);
+    expect(b.mesh.snapshot().lent).toHaveLength(2);
+    const lent = new Set(b.mesh.snapshot().lent.map(({ worker }) => worker));
+    const kept = [...b.connected.values()].find((worker) => !lent.has(worker.uuid));
+    kept?.kill();
+    b.store.release();
+    await clock.advance(300);
+    expect(b.redirects).toHaveLength(1);
+    expect(b.mesh.snapshot()).toMatchObject({ lent: [{ state: 'there' }], totals: { made: 2, returned: 1 } });
+  });
+
   test('when nothing can be stored nobody is lent, and later somebody is', async () => {
     const [a, b] = (await neighbours(2, 3)) as [Site, Site];
     b.store.isBroken = true;

@@ -3,8 +3,13 @@ import { expect, test } from 'vitest';
 import { decideLending, type LendInput } from '../../../server/mesh/lending.ts';
 import type { HomeWorker } from '../../../server/mesh/ports.ts';
 
-function workers(...states: ('idle' | 'busy' | 'minimal')[]): HomeWorker[] {
-  return states.map((state, i) => ({ uuid: `w${i}`, idle: state !== 'busy', travels: state !== 'minimal' }));
+function workers(...states: ('idle' | 'busy' | 'minimal' | 'leaving')[]): HomeWorker[] {
+  return states.map((state, i) => ({
+    uuid: `w${i}`,
+    idle: state !== 'busy' && state !== 'leaving',
+    travels: state !== 'minimal',
+    isLeaving: state === 'leaving',
+  }));
 }
 
 function input(more: Partial<LendInput> = {}): LendInput {
@@ -38,6 +43,14 @@ test('busy workers stay, and count as kept', () => {
     lend: [],
     refusal: 'NONE_IDLE',
   });
+});
+
+test('a worker that is about to stop is not one that stays', () => {
+  expect(decideLending(input({ atHome: workers('leaving', 'idle') }))).toMatchObject({
+    lend: [],
+    refusal: 'KEEPS_LAST',
+  });
+  expect(decideLending(input({ atHome: workers('leaving', 'idle', 'idle') }))).toEqual({ lend: ['w1'] });
 });
 
 test('a worker that does not understand REDIRECT is never lent', () => {
@@ -93,7 +106,7 @@ test('who has its share gets no more, and nobody is called back for it', () => {
 });
 
 test('never below keepHome, never a worker that is not idle, never more than asked', () => {
-  const worker = fc.record({ idle: fc.boolean(), travels: fc.boolean() });
+  const worker = fc.record({ idle: fc.boolean(), travels: fc.boolean(), isLeaving: fc.boolean() });
   fc.assert(
     fc.property(
       fc.array(worker, { maxLength: 12 }),
@@ -102,13 +115,14 @@ test('never below keepHome, never a worker that is not idle, never more than ask
       fc.dictionary(fc.constantFrom('b', 'c', 'd'), fc.nat(6)),
       fc.uniqueArray(fc.constantFrom('b', 'c', 'd')),
       (some, keepHome, asked, loans, inNeed) => {
-        const atHome = some.map((w, i) => ({ uuid: `w${i}`, ...w }));
+        const atHome = some.map((w, i) => ({ uuid: `w${i}`, ...w, idle: w.idle && !w.isLeaving }));
         const open = new Map(Object.entries(loans).filter(([, count]) => count > 0));
         const { lend } = decideLending(
           input({ atHome, keepHome, asked, loans: open, alsoInNeed: new Set(inNeed) }),
         );
         expect(lend.length).toBeLessThanOrEqual(asked);
-        if (lend.length > 0) expect(atHome.length - lend.length).toBeGreaterThanOrEqual(keepHome);
+        const stays = atHome.filter((w) => !(lend as readonly string[]).includes(w.uuid) && !w.isLeaving);
+        if (lend.length > 0) expect(stays.length).toBeGreaterThanOrEqual(keepHome);
         expect(new Set(lend).size).toBe(lend.length);
         for (const uuid of lend)
           expect(atHome.find((w) => w.uuid === uuid)).toMatchObject({ idle: true, travels: true });

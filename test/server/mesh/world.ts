@@ -224,7 +224,12 @@ export class Site implements MeshPool {
   homeWorkers(): readonly HomeWorker[] {
     return [...this.connected.values()]
       .filter((worker) => worker.home === this)
-      .map((worker) => ({ uuid: worker.uuid, idle: worker.isIdle, travels: true }));
+      .map((worker) => ({
+        uuid: worker.uuid,
+        idle: worker.isIdle,
+        travels: true,
+        isLeaving: worker.isLeaving,
+      }));
   }
 
   guestWorkers(): readonly GuestWorker[] {
