@@ -172,8 +172,8 @@ class Demo {
       `kill -9 of ${victim.process.name} (pid ${victim.process.pid}) of server ${victim.home + 1}`,
     );
     await victim.process.kill();
-    const fresh = await this.#scene.startWorker(victim.home);
-    this.#view.event(this.#seconds(), `${fresh.name} takes its place`);
+    const fresh = await this.#scene.startWorker(victim.home, victim.data);
+    this.#view.event(this.#seconds(), `${fresh.name} takes its place, and its journal`);
   }
 
   async #look(): Promise<void> {

@@ -25,7 +25,7 @@ export class Scene {
   readonly sinks: { process: Process; url: string; list: string }[] = [];
   readonly servers: SceneServer[] = [];
   /** Workers by the number of their home server. */
-  readonly workers: { home: number; process: Process }[] = [];
+  readonly workers: { home: number; process: Process; data: string }[] = [];
   readonly #options: SceneOptions;
   #workerNumber = 0;
 
@@ -46,17 +46,16 @@ export class Scene {
     }
   }
 
-  async startWorker(home: number): Promise<Process> {
+  /** @param data folder of a worker that is gone, for the one that goes on where it ended */
+  async startWorker(home: number, data?: string): Promise<Process> {
     const number = ++this.#workerNumber;
+    const folder = data ?? join(this.folder, `worker-${number}`);
     const process = new Process({
       name: `worker ${number}`,
       entry: 'worker/main.ts',
-      args: [
-        ...['--server', (this.servers[home] as SceneServer).url],
-        ...['--log-file', join(this.folder, `worker-${number}.log`)],
-      ],
+      args: [...['--server', (this.servers[home] as SceneServer).url], ...['--data', folder]],
     });
-    this.workers.push({ home, process });
+    this.workers.push({ home, process, data: folder });
     await process.logged('connected');
     return process;
   }
