@@ -1,7 +1,7 @@
 import type { Chance } from '../engine/chance.ts';
 import { type Events, RANK } from '../engine/events.ts';
 import type { Process } from '../engine/process.ts';
-import { VirtualSocket } from './virtual-socket.ts';
+import { type Line, VirtualSocket } from './virtual-socket.ts';
 
 /** Smallest distance between two arrivals over one line, ms: what was sent first arrives first. */
 const APART_MS = 0.001;
@@ -15,12 +15,6 @@ export interface Listener {
 /** What is held up on its way while a path is cut. */
 interface Held {
   readonly send: () => void;
-}
-
-/** One direction of a connection. */
-export interface Line {
-  /** When the last packet arrives. */
-  lastAt?: number;
 }
 
 /**

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { WebSocket } from 'ws';
 import type { Process } from '../engine/process.ts';
-import type { Line, Network } from './network.ts';
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -20,6 +19,24 @@ type Packet =
   | { readonly kind: 'message'; readonly text: string }
   | { readonly kind: 'close'; readonly code: number; readonly reason: string };
 
+/** One direction of a connection. */
+export interface Line {
+  /** When the last packet arrives. */
+  lastAt?: number;
+}
+
+/** What a socket needs of the network. */
+interface Carrier {
+  /** Messages delivered so far. */
+  delivered: number;
+  /** Told of every message that is sent. */
+  tap(from: VirtualSocket, text: string): void;
+  /** Brings something from host to host, behind all that went over this line before. */
+  transmit(from: string, to: string, line: Line, arrive: () => void): void;
+  isDark(host: string): boolean;
+  forget(socket: VirtualSocket): void;
+}
+
 /**
  * One end of a WebSocket over the virtual network, with the events and methods of `ws` that the program uses, and their order: so the
  * program's own link, gateway and mesh run on it unchanged.
@@ -29,7 +46,7 @@ export class VirtualSocket extends EventEmitter {
   readonly process: Process;
   /** Host at the other end. */
   readonly peer: string;
-  readonly #network: Network;
+  readonly #network: Carrier;
   #state = CONNECTING;
   #other: VirtualSocket | undefined;
   readonly #line: Line = {};
@@ -40,7 +57,7 @@ export class VirtualSocket extends EventEmitter {
   #cancelTimer: (() => void) | undefined;
   #closing: { code: number; reason: string } | undefined;
 
-  constructor(network: Network, process: Process, peer: string) {
+  constructor(network: Carrier, process: Process, peer: string) {
     super();
     this.#network = network;
     this.process = process;
