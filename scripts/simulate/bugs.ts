@@ -1,11 +1,14 @@
+import { BatchBook } from '../../server/batches/batch-book.ts';
 import { Results } from '../../server/dispatch/results.ts';
 import type { Settlement } from '../../server/dispatch/store.ts';
 import { Guests } from '../../server/mesh/guests.ts';
 import { LoanLedger } from '../../server/mesh/ledger.ts';
+import { LoanWriter } from '../../server/mesh/loan-writer.ts';
 import { RelayBook } from '../../server/relays/relay-book.ts';
 import { ServerLink } from '../../worker/link/server-link.ts';
 import { Lease } from '../../worker/tasks/lease.ts';
 import type { Disk } from './store/disk.ts';
+import { NaiveBatch } from './store/naive-batch.ts';
 import { type Pace, VirtualStore } from './store/virtual-store.ts';
 import type { Sabotage } from './town/town.ts';
 import type { Invariant } from './watch/violation.ts';
@@ -44,6 +47,11 @@ export const BUGS: Readonly<Record<string, Bug>> = {
             return Promise.resolve();
           },
       ),
+  },
+  'accepts-before-commit': {
+    what: 'a submission is acknowledged before its commit',
+    caughtBy: ['nothing lost'],
+    sabotage: { openStore: (disk, pace) => new AcceptsBeforeCommit(disk, pace) },
   },
   'believes-late-failures': {
     what: 'a failure is applied whoever has the recipient by now, without looking at the lease',
@@ -101,6 +109,24 @@ export const BUGS: Readonly<Record<string, Bug>> = {
           },
       ),
   },
+  'never-ends-loans': {
+    what: 'that a loan has ended is not written down',
+    caughtBy: ['loans conserved'],
+    patch: () => replace(LoanWriter.prototype, 'end', () => () => {}),
+  },
+  'keeps-old-figures': {
+    what: 'a server does not take over what its store says of a batch that has failures',
+    caughtBy: ['memory is the disk', 'liveness'],
+    patch: () =>
+      replace(
+        BatchBook.prototype,
+        'update',
+        (update) =>
+          function (this: BatchBook, uuid, figures) {
+            if (figures.counts.failed === 0) update.call(this, uuid, figures);
+          },
+      ),
+  },
   'nobody-probes': {
     what: 'a server without workers borrows none for the probe of its relay',
     caughtBy: ['liveness'],
@@ -121,6 +147,24 @@ class MovesAtClaim extends VirtualStore {
 class MarksNothing extends VirtualStore {
   override expire(expiry: Parameters<VirtualStore['expire']>[0]): ReturnType<VirtualStore['expire']> {
     return super.expire({ ...expiry, maybeBegun: 0 });
+  }
+}
+
+class AcceptsBeforeCommit extends VirtualStore {
+  readonly #disk: Disk;
+
+  constructor(disk: Disk, pace: Pace) {
+    super(disk, pace);
+    this.#disk = disk;
+  }
+
+  override async commitBatch(...[uuid, end]: Parameters<VirtualStore['commitBatch']>) {
+    const open = this.#disk.open.get(uuid);
+    const committed = super.commitBatch(uuid, end);
+    if (open === undefined) return committed;
+    committed.catch(() => {});
+    const { message, rejected, duplicates, total } = end;
+    return { ...open.draft, message, rejected, duplicates, ...new NaiveBatch(total).figures };
   }
 }
 

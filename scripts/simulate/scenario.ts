@@ -219,22 +219,26 @@ function faultsOf(chance: Chance): FaultKind[] {
   return [...FAULTS];
 }
 
-/** Indices of the servers with workers of their own, or for which others can spare some. */
-function serversThatCanSend(servers: readonly ServerPlan[]): number[] {
+/** Indices of the servers that batches may be submitted to: those with workers of their own, and those for which others can spare some. */
+function serversThatCanSend(servers: readonly ServerPlan[]): { own: number[]; borrowed: number[] } {
   const hasSpare = servers.some(({ workers, settings }) => workers > settings.keepHome);
-  return servers.flatMap(({ workers }, i) => (workers > 0 || hasSpare ? [i] : []));
+  return {
+    own: servers.flatMap(({ workers }, i) => (workers > 0 ? [i] : [])),
+    borrowed: servers.flatMap(({ workers }, i) => (workers === 0 && hasSpare ? [i] : [])),
+  };
 }
 
 function batchesOf(
   chance: Chance,
   size: Scenario['size'],
-  servers: readonly number[],
+  { own, borrowed }: { readonly own: readonly number[]; readonly borrowed: readonly number[] },
   until: number,
 ): BatchPlan[] {
   const count = { small: chance.whole(1, 4), medium: chance.whole(2, 10), large: chance.whole(6, 24) }[size];
   const most = { small: 300, medium: 600, large: 900 }[size];
   // Most of them come to few servers, so that these need the workers of the others.
-  const favourite = chance.pick(servers);
+  const servers = [...own, ...borrowed];
+  const favourite = chance.pick(borrowed.length > 0 && chance.hits(0.4) ? borrowed : servers);
   return Array.from({ length: count }, (_, i) => ({
     key: `batch-${i}`,
     server: chance.hits(0.6) ? favourite : chance.pick(servers),

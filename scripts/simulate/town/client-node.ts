@@ -50,7 +50,10 @@ export class ClientNode {
   }
 
   /** Asks once; whether it is done or not is no matter. */
-  act(server: ServerNode, request: { readonly CLIENT: string; readonly BATCH_UUID: string }): void {
+  act(
+    server: ServerNode,
+    request: { readonly CLIENT: string; readonly BATCH_UUID: string; readonly DECISION?: string },
+  ): void {
     this.#ask(server, request, () => {});
   }
 

@@ -53,6 +53,7 @@ export class Faults {
     for (const relay of relays.values()) relay.mood = 'well';
     for (const server of servers) {
       server.isDiskFull = false;
+      server.doom = undefined;
       // Servers whose clocks differ lend each other nothing: somebody sets them, and a restart takes them as they are.
       if (server.wallAhead !== 0) server.kill();
       server.wallAhead = 0;
@@ -173,10 +174,17 @@ export class Faults {
       server.freeze(chance.spread(100, 30_000));
       return;
     }
-    if (kind === 'killServer') server.kill();
+    if (kind === 'killServer') this.#kill(server);
     else if (kind === 'vanishServer') server.vanish();
     else server.stop();
     this.#later(() => server.start());
+  }
+
+  /** At once, or at the next moment at which something is half done. */
+  #kill(server: ServerNode): void {
+    const { chance } = this.#tools;
+    if (chance.hits(0.5)) server.kill();
+    else server.doom = chance.pick(['before a commit', 'before the answers'] as const);
   }
 
   #strikeRelay(relay: VirtualRelay): void {
@@ -216,9 +224,12 @@ export class Faults {
     const batches = [...server.disk.batches.keys()];
     if (batches.length === 0) return;
     const BATCH_UUID = chance.pick(batches);
-    const CLIENT = chance.hits(0.06) ? 'CANCEL' : chance.pick(['PAUSE', 'PAUSE', 'RETRY', 'RESUME']);
+    const CLIENT = chance.hits(0.06)
+      ? 'CANCEL'
+      : chance.pick(['PAUSE', 'PAUSE', 'RETRY', 'RESUME', 'RESOLVE']);
+    const decision = CLIENT === 'RESOLVE' ? { DECISION: chance.pick(['SENT', 'RETRY']) } : {};
     tell(`${CLIENT} at ${server.name}`);
-    client.act(server, { CLIENT, BATCH_UUID });
+    client.act(server, { CLIENT, BATCH_UUID, ...decision });
     if (CLIENT === 'PAUSE') this.#later(() => client.act(server, { CLIENT: 'RESUME', BATCH_UUID }));
   }
 }

@@ -69,6 +69,8 @@ export class ServerNode {
   /** How far its wall clock is ahead, ms. */
   wallAhead = 0;
   isDiskFull = false;
+  /** It is killed when its disk comes to that point. */
+  doom: 'before a commit' | 'before the answers' | undefined;
   run: ServerRun | undefined;
   /** When it was last killed, stopped or frozen. */
   disturbedAt = Number.NEGATIVE_INFINITY;
@@ -182,6 +184,7 @@ export class ServerNode {
     if (run === undefined) return undefined;
     this.disturbedAt = this.#around.events.now;
     this.run = undefined;
+    this.doom = undefined;
     run.process.end();
     this.#unlisten(run);
     return run;
@@ -199,12 +202,18 @@ export class ServerNode {
     return {
       commitLater: (commit) => {
         const at = events.now + this.#chance.spread(commitMs.min, commitMs.max);
-        process.at(at, RANK.line, `c ${this.name}`, commit);
+        process.at(at, RANK.line, `c ${this.name}`, () => {
+          if (this.doom === 'before a commit') this.kill();
+          else commit();
+        });
       },
       answerLater: (answer) => {
         const after = events.now + this.#chance.spread(answerMs.min, answerMs.max);
         answeredAt = Math.max(after, answeredAt + 0.001);
-        process.at(answeredAt, RANK.line, `d ${this.name}`, answer);
+        process.at(answeredAt, RANK.line, `d ${this.name}`, () => {
+          if (this.doom === 'before the answers') this.kill();
+          else answer();
+        });
       },
       fails: () => this.isDiskFull,
     };
