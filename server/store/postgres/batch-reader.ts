@@ -5,6 +5,7 @@ import { ASIDE_UNTIL, type Lease, type StoredSuspicion } from '../../dispatch/st
 import { checkBatch, type WholeBatch } from '../operations/audit.ts';
 import type { CommittedBatch } from '../operations/batch.ts';
 import { textToRanges } from '../operations/range-text.ts';
+import { type DetailRow, detailOf } from '../operations/recipient-detail.ts';
 import type { SpanState } from '../operations/tables.ts';
 import type { Audit } from '../store.ts';
 import type { Reader } from './reader.ts';
@@ -37,19 +38,6 @@ interface TaskRow {
   readonly again: string;
   readonly fresh: string;
   readonly gone: string;
-}
-
-interface DetailRow {
-  readonly seq: number;
-  readonly address: string;
-  readonly state: string;
-  readonly attempts: number;
-  readonly worker: string | null;
-  readonly relay: string | null;
-  readonly reply: string | null;
-  readonly at: number | null;
-  readonly due_at: number | null;
-  readonly maybe_sent: number;
 }
 
 interface DuplicateRow {
@@ -276,19 +264,4 @@ function recordOf(row: BatchRow): BatchRecord {
 function leaseOf({ uuid, batch, worker, relay, claimed_at, again, fresh }: TaskRow): Lease {
   const remaining = [...textToRanges(again), ...textToRanges(fresh)];
   return { task: uuid, batch, worker, relay, remaining, claimedAt: claimed_at };
-}
-
-function detailOf(row: DetailRow): RecipientDetail {
-  return {
-    seq: row.seq,
-    address: row.address,
-    state: row.state.toUpperCase(),
-    attempts: row.attempts,
-    ...(row.worker === null ? {} : { worker: row.worker }),
-    ...(row.relay === null ? {} : { relay: row.relay }),
-    ...(row.reply === null ? {} : { reply: row.reply }),
-    ...(row.at === null ? {} : { at: row.at }),
-    ...(row.due_at === null || row.due_at === ASIDE_UNTIL ? {} : { dueAt: row.due_at }),
-    maybeSent: row.maybe_sent === 1,
-  };
 }

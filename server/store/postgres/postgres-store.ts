@@ -38,6 +38,7 @@ import { claim } from '../operations/claim.ts';
 import { expire } from '../operations/expire.ts';
 import { type BatchExpiry, expireBatch } from '../operations/expire-batch.ts';
 import { type CommitEnd, Intake } from '../operations/intake.ts';
+import { Removal } from '../operations/removal.ts';
 import { resolveUnknown } from '../operations/resolve.ts';
 import { settle } from '../operations/settle.ts';
 import type { StoreLogger } from '../operations/tidying.ts';
@@ -99,6 +100,7 @@ export class PostgresStore implements Store {
   readonly #mailbox: Mailbox;
   readonly #loans: Loans;
   readonly #instance: Instance;
+  readonly #removal: Removal;
   readonly #housekeeping: Housekeeping;
   readonly #onNotOwner = new Set<(batch: string | undefined) => void>();
   #place: StorePlace | undefined;
@@ -130,13 +132,12 @@ export class PostgresStore implements Store {
     this.#mailbox = new Mailbox(this.#reader, this.#listener);
     this.#loans = new Loans(this.#reader);
     this.#instance = new Instance(this.#reader);
+    this.#removal = new Removal((run) => this.#commits.write(run), this.#intake, logger);
     this.#housekeeping = new Housekeeping({
-      commits: this.#commits,
+      removal: this.#removal,
       reader: this.#reader,
-      intake: this.#intake,
       mailbox: this.#mailbox,
       server: () => this.#writer.name?.server,
-      logger,
       now,
     });
   }
@@ -197,7 +198,7 @@ export class PostgresStore implements Store {
 
   async dropOpenBatch(uuid: string): Promise<void> {
     this.#checkStarted();
-    await this.#housekeeping.drop(uuid);
+    await this.#removal.drop(uuid);
   }
 
   getBatch(uuid: string): Promise<BatchRecord | undefined> {

@@ -1,5 +1,5 @@
-import { type Intake, REMOVE_SLICE } from '../operations/intake.ts';
-import { REMEMBER_TASKS_MS, type StoreLogger, SWEEP_EVERY_MS } from '../operations/tidying.ts';
+import type { Removal } from '../operations/removal.ts';
+import { REMEMBER_TASKS_MS, SWEEP_EVERY_MS } from '../operations/tidying.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Tables } from './tables.ts';
 
@@ -13,51 +13,35 @@ const FORGET_SLICE = 5_000;
 export class Housekeeping {
   readonly #commits: GroupCommit;
   readonly #tables: Tables;
-  readonly #intake: Intake;
-  readonly #logger: StoreLogger | undefined;
+  readonly #removal: Removal;
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
 
-  constructor(
-    commits: GroupCommit,
-    tables: Tables,
-    intake: Intake,
-    options: { readonly logger?: StoreLogger; readonly now: () => number },
-  ) {
+  constructor(commits: GroupCommit, tables: Tables, removal: Removal, now: () => number) {
     this.#commits = commits;
     this.#tables = tables;
-    this.#intake = intake;
-    this.#logger = options.logger;
-    this.#now = options.now;
+    this.#removal = removal;
+    this.#now = now;
   }
 
   /** What a crash left open is listed before anything new can be opened. */
   start(): void {
     const abandoned = this.#tables.batches.abandoned().map(({ uuid }) => uuid);
-    this.#timer = setInterval(() => void this.#quietly(() => this.#sweep()), SWEEP_EVERY_MS);
+    this.#timer = setInterval(() => void this.#removal.quietly(() => this.#sweep()), SWEEP_EVERY_MS);
     this.#timer.unref();
-    void this.#quietly(async () => {
+    void this.#removal.quietly(async () => {
       for (const uuid of abandoned) {
-        await this.#commits.write(() => this.#intake.drop(uuid));
-        await this.#remove(uuid);
+        await this.#removal.giveUp(uuid);
+        await this.#removal.remove(uuid);
       }
-      if (abandoned.length > 0) {
-        this.#logger?.info({ batches: abandoned.length }, 'removed batches that were never committed');
-      }
+      this.#removal.removed(abandoned.length);
       await this.forgetTasks();
     });
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#removal.stop();
     clearInterval(this.#timer);
-  }
-
-  /** Gives up an open batch, and removes it. What cannot be removed now is removed later. */
-  async drop(uuid: string): Promise<void> {
-    if (await this.#commits.write(() => this.#intake.drop(uuid)))
-      await this.#quietly(() => this.#remove(uuid));
   }
 
   /** Tasks of batches that have been finished for long. */
@@ -69,7 +53,7 @@ export class Housekeeping {
       ),
     );
     for (const id of over) {
-      while (!this.#stopped) {
+      while (!this.#removal.isStopped) {
         const forgotten = await this.#commits.write(() => this.#tables.tasks.forget(id, FORGET_SLICE));
         if (forgotten < FORGET_SLICE) break;
       }
@@ -80,24 +64,7 @@ export class Housekeeping {
     const dropped = await this.#commits.read(() =>
       this.#tables.batches.abandoned().filter(({ state }) => state === 'DROPPED'),
     );
-    for (const { uuid } of dropped) await this.#remove(uuid);
+    for (const { uuid } of dropped) await this.#removal.remove(uuid);
     await this.forgetTasks();
-  }
-
-  /** Removes a dropped batch in slices; what is left when the store stops is removed after the next start. */
-  async #remove(uuid: string): Promise<void> {
-    for (let below = REMOVE_SLICE; !this.#stopped; below += REMOVE_SLICE) {
-      const end = below;
-      if (await this.#commits.write(() => this.#intake.remove(uuid, end))) return;
-    }
-  }
-
-  async #quietly(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!this.#stopped)
-        this.#logger?.warn({ err: error }, 'the store could not tidy up; it tries again later');
-    }
   }
 }

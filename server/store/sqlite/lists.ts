@@ -1,19 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ListedState, RecipientDetail } from '../../batches/store.ts';
-import { ASIDE_UNTIL } from '../../dispatch/store.ts';
-
-interface DetailRow {
-  readonly seq: number;
-  readonly address: string;
-  readonly state: string;
-  readonly attempts: number;
-  readonly worker: string | null;
-  readonly relay: string | null;
-  readonly reply: string | null;
-  readonly at: number | null;
-  readonly due_at: number | null;
-  readonly maybe_sent: number;
-}
+import { type DetailRow, detailOf } from '../operations/recipient-detail.ts';
 
 /** The lists of recipients that people read, page by page. */
 export class Lists {
@@ -37,19 +24,4 @@ export class Lists {
         : this.#byState.all(batch, state.toLowerCase(), after, limit);
     return (rows as unknown as DetailRow[]).map(detailOf);
   }
-}
-
-function detailOf(row: DetailRow): RecipientDetail {
-  return {
-    seq: row.seq,
-    address: row.address,
-    state: row.state.toUpperCase(),
-    attempts: row.attempts,
-    ...(row.worker === null ? {} : { worker: row.worker }),
-    ...(row.relay === null ? {} : { relay: row.relay }),
-    ...(row.reply === null ? {} : { reply: row.reply }),
-    ...(row.at === null ? {} : { at: row.at }),
-    ...(row.due_at === null || row.due_at === ASIDE_UNTIL ? {} : { dueAt: row.due_at }),
-    maybeSent: row.maybe_sent === 1,
-  };
 }

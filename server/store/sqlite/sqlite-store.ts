@@ -29,6 +29,7 @@ import { claim } from '../operations/claim.ts';
 import { expire } from '../operations/expire.ts';
 import { type BatchExpiry, expireBatch } from '../operations/expire-batch.ts';
 import { type CommitEnd, Intake, recordOf } from '../operations/intake.ts';
+import { Removal } from '../operations/removal.ts';
 import { resolveUnknown } from '../operations/resolve.ts';
 import { settle } from '../operations/settle.ts';
 import type { StoreLogger } from '../operations/tidying.ts';
@@ -60,6 +61,7 @@ interface Parts {
   readonly commits: GroupCommit;
   readonly intake: Intake;
   readonly lists: Lists;
+  readonly removal: Removal;
   readonly housekeeping: Housekeeping;
 }
 
@@ -97,8 +99,10 @@ export class SqliteStore extends SoleOwner implements Store {
       ),
     );
     const intake = new Intake(tables);
-    const housekeeping = new Housekeeping(commits, tables, intake, { logger, now });
-    this.#parts = { connection, tables, commits, intake, lists: new Lists(database), housekeeping };
+    const removal = new Removal((run) => commits.write(run), intake, logger);
+    const housekeeping = new Housekeeping(commits, tables, removal, now);
+    const lists = new Lists(database);
+    this.#parts = { connection, tables, commits, intake, lists, removal, housekeeping };
     housekeeping.start();
   }
 
@@ -143,7 +147,7 @@ export class SqliteStore extends SoleOwner implements Store {
   }
 
   async dropOpenBatch(uuid: string): Promise<void> {
-    await this.#started.housekeeping.drop(uuid);
+    await this.#started.removal.drop(uuid);
   }
 
   getBatch(uuid: string): Promise<BatchRecord | undefined> {
