@@ -17,6 +17,19 @@ export interface StateCounts {
   readonly cancelled: number;
 }
 
+/** Of a batch that nobody is in yet. */
+export const NO_COUNTS: StateCounts = {
+  total: 0,
+  pending: 0,
+  leased: 0,
+  deferred: 0,
+  sent: 0,
+  failed: 0,
+  unknown: 0,
+  suppressed: 0,
+  cancelled: 0,
+};
+
 /** A batch's options with every default filled in, as they were when it was submitted. */
 export interface ResolvedOptions {
   /** Names of the relays that it may use; absent: all. */

@@ -1,5 +1,5 @@
 import { eachSeq, rangesOf, type SeqRanges } from '../../../protocol/index.ts';
-import type { BatchFigures, State, StateCounts } from '../../../server/batches/batch.ts';
+import { type BatchFigures, NO_COUNTS, type State, type StateCounts } from '../../../server/batches/batch.ts';
 import {
   type Decision,
   type ListedState,
@@ -76,17 +76,7 @@ export class NaiveBatch {
   onMove: Moved = () => {};
 
   constructor(total: number) {
-    this.#counts = {
-      total,
-      pending: total,
-      leased: 0,
-      deferred: 0,
-      sent: 0,
-      failed: 0,
-      unknown: 0,
-      suppressed: 0,
-      cancelled: 0,
-    };
+    this.#counts = { ...NO_COUNTS, total, pending: total };
     this.recipients = Array.from({ length: total }, (_, seq) => ({
       seq,
       state: 'pending',

@@ -1,3 +1,4 @@
+import { NO_COUNTS } from '../../batches/batch.ts';
 import { StoreError } from '../errors.ts';
 import { type Batch, type CommittedBatch, isCommitted } from '../operations/batch.ts';
 import type { BatchRows } from '../operations/tables.ts';
@@ -50,17 +51,7 @@ export class BatchCache implements BatchRows {
     const id = this.#scope.need('next batch', async (read) =>
       Number((await read('next_batch_id', []))[0]?.[0]),
     );
-    const counts = {
-      total: 0,
-      pending: 0,
-      leased: 0,
-      deferred: 0,
-      sent: 0,
-      failed: 0,
-      unknown: 0,
-      suppressed: 0,
-      cancelled: 0,
-    };
+    const counts = { ...NO_COUNTS };
     const batch: OwnedBatch = {
       id,
       uuid,
